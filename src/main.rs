@@ -1,3 +1,7 @@
-//! The program. All of it is in the library, so that tests and other programs can use it too.
+//! The `regctl` program. Everything is in the library; see its documentation for the map.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    regctl::cli::main(std::env::args_os().collect())
+}
