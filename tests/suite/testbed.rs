@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use crate::support::docker_registry::{DockerRegistry, PASSWORD, Setup, USERNAME};
 use crate::support::http::{client, tls_client, wait};
 use crate::support::keyring::{Keyring, State};
+use crate::support::left_out::{executable, search_paths};
 use crate::support::token_server::Request;
 
 fn send(request: RequestBuilder) -> Response {
@@ -88,13 +89,14 @@ fn the_registry_takes_the_token_servers_tokens() {
 
 /// Asks the keyring whether its default collection is locked, as a client would.
 fn locked(keyring: &Keyring) -> Option<bool> {
-    let output = Command::new("dbus-send")
+    let output = Command::new(executable("dbus-send").expect("it is there when a keyring is"))
+        .envs(search_paths())
         .env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
         .args(["--session", "--print-reply=literal", "--reply-timeout=1000", "--dest=org.freedesktop.secrets"])
         .args(["/org/freedesktop/secrets/aliases/default", "org.freedesktop.DBus.Properties.Get"])
         .args(["string:org.freedesktop.Secret.Collection", "string:Locked"])
         .output()
-        .expect("dbus-send is there when a keyring is");
+        .expect("dbus-send runs");
     let answer = String::from_utf8_lossy(&output.stdout).into_owned();
     output.status.success().then(|| answer.trim().ends_with("true"))
 }

@@ -15,7 +15,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Where files live and how they are replaced.
     ("files", &[]),
     // How things look; what it shows are plain values, so it knows no registry.
-    ("output", &[]),
+    ("output", &["oci"]),
     // The embedded registry shares only the words with the client: it is the client's test double and must not share its mistakes.
     ("serve", &["oci"]),
     // What can be asked of any registry. The floor that everything else stands on, so it knows no way of asking.
@@ -59,8 +59,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("keyring", &["credentials"]),
     // Only one module edits the catalogue's text.
     ("toml_edit", &["catalogue"]),
-    // Arguments are the command line's business.
-    ("clap", &["cli"]),
+    // Arguments are the command line's business; a format is the value of one.
+    ("clap", &["cli", "output"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("rpassword", &["cli"]),
