@@ -5,6 +5,7 @@ use std::process::Command;
 use reqwest::header::WWW_AUTHENTICATE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 
+use crate::support::content::Pusher;
 use crate::support::docker_registry::{DockerRegistry, PASSWORD, Setup, USERNAME};
 use crate::support::http::{client, tls_client, wait};
 use crate::support::keyring::{Keyring, State};
@@ -109,4 +110,25 @@ fn a_keyring_can_be_met_in_four_states() {
         let Some(keyring) = Keyring::start(state) else { return };
         assert_eq!(locked(&keyring), answer, "{state:?}");
     }
+}
+
+#[test]
+fn what_is_pushed_is_there() {
+    let Some(registry) = DockerRegistry::start(Setup::Password) else { return };
+    let pusher = Pusher::with_login(registry.address(), USERNAME, PASSWORD);
+    let image = pusher.image("team/app", &["v1", "v2"], "one");
+    let (index, children) = pusher.index("team/app", "multi", &["amd64", "arm64"]);
+    assert_eq!(pusher.tags("team/app"), ["multi", "v1", "v2"]);
+    assert_eq!(pusher.digest_of("team/app", "v2"), Some(image));
+    assert_eq!(pusher.digest_of("team/app", "multi"), Some(index));
+    assert_eq!(pusher.digest_of("team/app", &children[1]), Some(children[1].clone()));
+    assert_eq!(pusher.digest_of("team/app", "v3"), None);
+}
+
+#[test]
+fn pushing_works_over_tls() {
+    let Some(registry) = DockerRegistry::start(Setup::Tls) else { return };
+    let pusher = Pusher::new(registry.address()).through(tls_client(registry.certificates(), false));
+    let image = pusher.image("app", &["v1"], "over TLS");
+    assert_eq!(pusher.digest_of("app", "v1"), Some(image));
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "some helpers are for tests of branches that are still to be merged")]
 
 pub mod certificates;
+pub mod content;
 pub mod docker_registry;
 pub mod http;
 pub mod keyring;
