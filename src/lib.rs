@@ -1,6 +1,8 @@
 //! **regctl**: registry catalogue and administration.
 #![warn(missing_docs)]
 
+pub mod cli;
 pub mod credentials;
 pub mod oci;
+pub mod output;
 pub mod registry;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `regctl` program. Everything is in the library; see its documentation for the map.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    regctl::cli::main(std::env::args_os().collect())
+}

@@ -1,0 +1,68 @@
+//! What a command is given: its output, its options, the time, and a way to do network work.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+
+use super::{Environment, Exit, Globals, Refusal};
+use crate::output::Printer;
+
+/// What a command is given.
+pub struct Context {
+    /// Where results and messages go.
+    pub printer: Printer,
+    /// Options that every command takes.
+    pub globals: Globals,
+    /// The environment.
+    pub environment: Environment,
+    /// The time at which the command began.
+    pub now: Timestamp,
+}
+
+impl Context {
+    /// Runs network work that can be given up at any moment: Ctrl-C ends it with exit 130.
+    pub fn block_on<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        runtime()?.block_on(async {
+            tokio::select! {
+                result = work => result,
+                _ = tokio::signal::ctrl_c() => Err(Refusal::new(Exit::Interrupted, "interrupted; nothing was changed").into()),
+            }
+        })
+    }
+
+    /// Runs work that changes things: Ctrl-C asks it to stop after the step under way, a second one gives it up.
+    pub fn block_on_changes<T>(&self, work: impl AsyncFnOnce(Stop) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        runtime()?.block_on(async {
+            let stop = Stop::default();
+            let asked = stop.clone();
+            let interrupts = async {
+                let _ = tokio::signal::ctrl_c().await;
+                asked.0.store(true, Ordering::Relaxed);
+                self.printer.warn("interrupted; finishing the step under way (Ctrl-C again gives it up)");
+                let _ = tokio::signal::ctrl_c().await;
+            };
+            tokio::select! {
+                result = work(stop) => result,
+                () = interrupts => Err(Refusal::new(Exit::Interrupted, "given up in the middle of a step; look before you go on").into()),
+            }
+        })
+    }
+}
+
+/// One thread is enough for a client that waits, and starts in no time; a library caller has no part in this.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Says that the person wants to stop. Work looks at it between steps.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Whether to take no further step.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}

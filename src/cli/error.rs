@@ -1,0 +1,175 @@
+//! From an error to what the person sees and the exit code: the kind alone decides, never the text.
+
+use std::error::Error as StdError;
+
+use serde_json::json;
+
+use super::Exit;
+use super::hints;
+use crate::credentials::Unavailable;
+use crate::oci::InvalidName;
+use crate::output::{Printer, ReportError};
+use crate::registry::{self, ErrorKind};
+
+/// An error that a command itself raises: it knows its exit code and what to try next.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    exit: Exit,
+    message: String,
+    hints: Vec<String>,
+}
+
+impl Refusal {
+    /// A refusal with this exit code; the message says what could not be done and why.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Refusal {
+        Refusal { exit, message: message.into(), hints: Vec::new() }
+    }
+
+    /// Wrong usage or an invalid value.
+    pub fn usage(message: impl Into<String>) -> Refusal {
+        Refusal::new(Exit::Usage, message)
+    }
+
+    /// Adds something to try next.
+    pub fn hint(mut self, hint: impl Into<String>) -> Refusal {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+/// An error, ready to be shown.
+pub(super) struct Explained {
+    pub exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    hints: Vec<String>,
+    status: Option<u16>,
+}
+
+/// Finds out how an error ends the program and what helps against it.
+pub(super) fn explain(error: &anyhow::Error) -> Explained {
+    let mut chain = error.chain().map(ToString::to_string);
+    let message = chain.next().unwrap_or_default();
+    let mut causes: Vec<String> = Vec::new();
+    for cause in chain {
+        // wrappers often repeat what they wrap
+        let known = causes.last().unwrap_or(&message);
+        if !known.ends_with(&cause) {
+            causes.push(cause);
+        }
+    }
+    let mut explained = Explained { exit: Exit::Failure, message, causes, hints: Vec::new(), status: None };
+    for cause in error.chain() {
+        if classify(cause, &mut explained) {
+            break;
+        }
+    }
+    explained
+}
+
+/// Whether this error decides the exit code.
+fn classify(error: &(dyn StdError + 'static), explained: &mut Explained) -> bool {
+    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        explained.exit = refusal.exit;
+        explained.hints = refusal.hints.clone();
+    } else if let Some(error) = error.downcast_ref::<registry::Error>() {
+        explained.exit = exit_of(error.kind());
+        explained.status = error.status();
+        explained.hints = hints::for_registry(error);
+    } else if let Some(error) = error.downcast_ref::<Unavailable>() {
+        explained.exit = Exit::Credential;
+        explained.hints = error.hints.clone();
+    } else if error.is::<InvalidName>() {
+        explained.exit = Exit::Usage;
+    } else if let Some(error) = error.downcast_ref::<ReportError>() {
+        explained.exit = match error {
+            ReportError::Column(_) | ReportError::Template(_) | ReportError::Encode { .. } => Exit::Usage,
+            ReportError::Write(_) => Exit::Failure,
+        };
+    } else {
+        return false;
+    }
+    true
+}
+
+/// The exit code of each kind of registry error.
+pub fn exit_of(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::NotFound => Exit::NotFound,
+        ErrorKind::Conflict => Exit::Conflict,
+        ErrorKind::CredentialRefused | ErrorKind::CredentialMissing | ErrorKind::Denied | ErrorKind::CredentialUnavailable => {
+            Exit::Credential
+        }
+        ErrorKind::Unreachable | ErrorKind::Tls | ErrorKind::RateLimited => Exit::Unreachable,
+        ErrorKind::Unsupported => Exit::Unsupported,
+        ErrorKind::Refused => Exit::Refused,
+        ErrorKind::Corrupt | ErrorKind::Protocol | ErrorKind::Invalid | ErrorKind::Local => Exit::Failure,
+    }
+}
+
+/// The word for an exit code in JSON errors.
+fn code(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Done => "done",
+        Exit::Failure => "failure",
+        Exit::Usage => "usage",
+        Exit::NotFound => "not_found",
+        Exit::Conflict => "conflict",
+        Exit::Credential => "credential",
+        Exit::Unreachable => "unreachable",
+        Exit::Unsupported => "unsupported",
+        Exit::Refused => "refused",
+        Exit::Partial => "partial",
+        Exit::Findings => "findings",
+        Exit::Interrupted => "interrupted",
+    }
+}
+
+impl Explained {
+    /// Shows the error: as lines for a person, as an object for a program.
+    pub fn show(&self, printer: &Printer, as_json: bool) {
+        if as_json {
+            printer.error_json(&json!({ "error": {
+                "code": code(self.exit),
+                "message": self.message,
+                "hint": self.hints.first(),
+                "status": self.status,
+                "causes": self.causes,
+            }}));
+            return;
+        }
+        let causes = self.causes.iter().map(|cause| ("caused by", cause.clone()));
+        let hints = self.hints.iter().map(|hint| ("hint", hint.clone()));
+        let lines: Vec<_> = std::iter::once(("error", self.message.clone())).chain(causes).chain(hints).collect();
+        printer.error(&lines);
+    }
+}
+
+/// Whether the error is only that nobody reads our output any more (`regctl … | head`).
+pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+            || matches!(cause.downcast_ref::<ReportError>(), Some(ReportError::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn the_kind_decides() {
+        let error: anyhow::Error = registry::Error::new(ErrorKind::Tls, "reach", "prod").into();
+        let explained = explain(&error.context("can't list"));
+        assert_eq!(explained.exit, Exit::Unreachable);
+        assert_eq!(explained.causes, ["can't reach prod"]);
+
+        let error = anyhow::Error::from(Refusal::new(Exit::Conflict, "x is inactive").hint("regctl activate x"));
+        assert_eq!(explain(&error).exit, Exit::Conflict);
+
+        let error = Err::<(), _>(std::io::Error::other("boom")).context("can't do it").unwrap_err();
+        assert_eq!(explain(&error).exit, Exit::Failure);
+    }
+}

@@ -1,0 +1,145 @@
+//! The command line: one file a command, each with its arguments (whose comments are the help), `run`, and how its result looks.
+//!
+//! Commands parse, call an operation, print. What an error means to a person is in [`error`] and `hints`, questions are in [`prompt`].
+
+mod completions;
+mod context;
+mod environment;
+pub mod error;
+mod exit;
+mod globals;
+mod hints;
+mod man;
+pub mod prompt;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+pub use context::{Context, Stop};
+pub use environment::Environment;
+pub use error::Refusal;
+pub use exit::Exit;
+pub use globals::Globals;
+
+use crate::output::Format;
+
+/// Administer container registries: a catalogue of the ones you know, and what they hold
+#[derive(Debug, Parser)]
+#[command(name = "regctl", disable_help_subcommand = true)]
+#[command(override_usage = "regctl [OPTIONS] COMMAND")]
+#[command(version = concat!(env!("CARGO_PKG_VERSION"), " (registry catalogue and administration)"))]
+#[command(after_help = "Start with: regctl add NAME ADDRESS, then regctl repo list. See it at work: regctl demo")]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+impl Command {
+    fn run(&self, context: &Context) -> anyhow::Result<Exit> {
+        match self {
+            Command::Completions(args) => completions::run(args, context),
+            Command::Man(args) => man::run(args, context),
+        }
+    }
+}
+
+/// Runs the program with these arguments, the first of which is its own name.
+pub fn main(args: Vec<OsString>) -> ExitCode {
+    if completions::answer(&args) {
+        return Exit::Done.into();
+    }
+    let environment = Environment;
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, &args, &environment),
+    };
+    let printer = match cli.globals.printer(&environment) {
+        Ok(printer) => printer,
+        Err(refusal) => return fail(&refusal.into(), &plain_printer(), false),
+    };
+    let as_json = matches!(cli.globals.output, Format::Json | Format::Jsonl);
+    if cli.globals.verbose > 0 {
+        show_requests(cli.globals.verbose);
+    }
+    let context = Context { printer, globals: cli.globals, environment, now: environment.now() };
+    match cli.command.run(&context) {
+        Ok(exit) => exit.into(),
+        Err(error) => fail(&error, &context.printer, as_json),
+    }
+}
+
+fn fail(error: &anyhow::Error, printer: &crate::output::Printer, as_json: bool) -> ExitCode {
+    if error::is_closed_pipe(error) {
+        return Exit::Done.into();
+    }
+    let explained = error::explain(error);
+    explained.show(printer, as_json);
+    explained.exit.into()
+}
+
+/// Help and version are results; anything else is wrong usage.
+fn usage(error: &clap::Error, args: &[OsString], environment: &Environment) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            Exit::Done.into()
+        }
+        _ => {
+            let asked = |wanted: &str| environment.var("REGCTL_OUTPUT").as_deref() == Some(wanted) || asks_for(args, wanted);
+            if asked("json") || asked("jsonl") {
+                let text = error.render().to_string();
+                let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                fail(&Refusal::usage(message).hint("regctl --help").into(), &plain_printer(), true)
+            } else {
+                let _ = error.print();
+                Exit::Usage.into()
+            }
+        }
+    }
+}
+
+/// Whether the arguments, which could not be parsed, ask for an output format.
+fn asks_for(args: &[OsString], wanted: &str) -> bool {
+    let args: Vec<&str> = args.iter().filter_map(|arg| arg.to_str()).collect();
+    args.windows(2).any(|pair| matches!(pair[0], "-o" | "--output") && pair[1] == wanted)
+        || args.iter().any(|arg| arg.strip_prefix("--output=").or_else(|| arg.strip_prefix("-o")) == Some(wanted))
+}
+
+fn plain_printer() -> crate::output::Printer {
+    crate::output::Printer::new(crate::output::PrinterSettings {
+        format: Format::Table,
+        template: None,
+        columns: Vec::new(),
+        headers: true,
+        quiet: false,
+        colour: false,
+        colour_errors: false,
+        width: None,
+    })
+}
+
+/// `-v` shows requests, `-vv` what was decided about them. Secrets can't get there: their type can't be printed.
+fn show_requests(verbose: u8) {
+    let level = if verbose == 1 { tracing::Level::INFO } else { tracing::Level::DEBUG };
+    let only_ours = tracing_subscriber::filter::Targets::new().with_target("regctl", level);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_level(false)
+        .with_target(false)
+        .with_ansi(false);
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let _ = tracing_subscriber::registry().with(lines).with(only_ours).try_init();
+}
