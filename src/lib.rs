@@ -4,5 +4,6 @@
 pub mod cli;
 pub mod credentials;
 pub mod oci;
+pub mod operations;
 pub mod output;
 pub mod registry;
