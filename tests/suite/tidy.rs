@@ -70,6 +70,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("minijinja", &["output"]),
 ];
 
+/// Files that may be called so, because the word is a noun there: Docker calls a program that keeps secrets a credential helper.
+const NOUN_AFTER_ALL: &[&str] = &["src/credentials/helper.rs"];
+
 /// File names that say that the file has not found its noun.
 const NOT_A_NOUN: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "manager"];
 
@@ -233,7 +236,8 @@ fn files_have_nouns() {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
         name.split(['_', '-', '.']).any(|word| NOT_A_NOUN.contains(&word))
     };
-    let vague: Vec<PathBuf> = files().into_iter().filter(vague).collect();
+    let allowed = |file: &PathBuf| NOUN_AFTER_ALL.iter().any(|name| *file == root().join(name));
+    let vague: Vec<PathBuf> = files().into_iter().filter(|file| vague(file) && !allowed(file)).collect();
     assert!(vague.is_empty(), "not a noun: {vague:?}");
 }
 
