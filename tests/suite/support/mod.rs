@@ -9,5 +9,6 @@ pub mod http;
 pub mod keyring;
 pub mod left_out;
 pub mod program;
+#[cfg(unix)]
 pub mod terminal;
 pub mod token_server;
