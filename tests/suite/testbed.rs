@@ -1,15 +1,18 @@
 //! The real components behave as the other tests take for granted. When one of these fails, look here first.
 
+use std::net::TcpStream;
 use std::process::Command;
 
 use reqwest::header::WWW_AUTHENTICATE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 
 use crate::support::content::Pusher;
+use crate::support::counted::Counted;
 use crate::support::docker_registry::{DockerRegistry, PASSWORD, Setup, USERNAME};
 use crate::support::http::{client, tls_client, wait};
 use crate::support::keyring::{Keyring, State};
 use crate::support::left_out::{executable, search_paths};
+use crate::support::storage::fill;
 use crate::support::token_server::Request;
 
 fn send(request: RequestBuilder) -> Response {
@@ -131,4 +134,20 @@ fn pushing_works_over_tls() {
     let pusher = Pusher::new(registry.address()).through(tls_client(registry.certificates(), false));
     let image = pusher.image("app", &["v1"], "over TLS");
     assert_eq!(pusher.digest_of("app", "v1"), Some(image));
+}
+
+#[test]
+fn what_is_written_into_the_storage_is_served_and_connections_are_counted() {
+    let Some(registry) = DockerRegistry::start(Setup::Plain) else { return };
+    fill(&registry.storage(), "team/app", ["v1", "v2"]);
+    let counted = Counted::to(registry.address().trim_start_matches("http://"));
+    let pusher = Pusher::new(format!("http://{}", counted.address()));
+    assert_eq!(pusher.tags("team/app"), ["v1", "v2"]);
+    assert!(pusher.digest_of("team/app", "v1").is_some());
+    assert_eq!(counted.made(), 2, "each look goes its own way");
+    let held: Vec<_> = (0..3).map(|_| TcpStream::connect(counted.address()).expect("it listens")).collect();
+    while counted.made() < 2 + held.len() {
+        std::thread::yield_now();
+    }
+    assert!(counted.peak() >= held.len());
 }

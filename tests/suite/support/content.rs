@@ -13,6 +13,34 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
+/// The three parts of a small image.
+pub struct Image {
+    /// Not a real archive: nobody unpacks it.
+    pub layer: Vec<u8>,
+    pub config: Vec<u8>,
+    pub manifest: Vec<u8>,
+}
+
+impl Image {
+    /// An image whose parts all name `marker`, so that images with different markers share nothing.
+    pub fn new(marker: &str, architecture: &str) -> Image {
+        let layer = format!("layer of {marker}").into_bytes();
+        let config = json!({
+            "architecture": architecture, "os": "linux", "created": "2026-01-02T03:04:05Z",
+            "config": {"Labels": {"marker": marker}},
+            "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
+        });
+        let config = config.to_string().into_bytes();
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": IMAGE,
+            "config": {"mediaType": CONFIG, "digest": digest(&config), "size": config.len()},
+            "layers": [{"mediaType": LAYER, "digest": digest(&layer), "size": layer.len()}],
+        });
+        Image { manifest: manifest.to_string().into_bytes(), layer, config }
+    }
+}
+
 /// One server, seen by someone who may push.
 pub struct Pusher {
     client: Client,
@@ -92,24 +120,12 @@ impl Pusher {
         })
     }
 
-    /// Pushes config and layer, and makes the manifest that names them.
+    /// Pushes config and layer, and gives the manifest that names them.
     async fn parts(&self, repository: &str, marker: &str, architecture: &str) -> Vec<u8> {
-        let layer = format!("layer of {marker}").into_bytes();
-        let layer_digest = self.push_blob(repository, &layer).await;
-        let config = json!({
-            "architecture": architecture, "os": "linux", "created": "2026-01-02T03:04:05Z",
-            "config": {"Labels": {"marker": marker}},
-            "rootfs": {"type": "layers", "diff_ids": [layer_digest]},
-        });
-        let config = config.to_string().into_bytes();
-        let config_digest = self.push_blob(repository, &config).await;
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": IMAGE,
-            "config": {"mediaType": CONFIG, "digest": config_digest, "size": config.len()},
-            "layers": [{"mediaType": LAYER, "digest": layer_digest, "size": layer.len()}],
-        });
-        manifest.to_string().into_bytes()
+        let image = Image::new(marker, architecture);
+        self.push_blob(repository, &image.layer).await;
+        self.push_blob(repository, &image.config).await;
+        image.manifest
     }
 
     /// What the server says a tag points at; `None` when there is no such tag.
@@ -140,7 +156,8 @@ impl Pusher {
     }
 }
 
-fn digest(content: &[u8]) -> String {
+/// The digest of some bytes, as it is written.
+pub fn digest(content: &[u8]) -> String {
     let hash = Sha256::digest(content);
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")

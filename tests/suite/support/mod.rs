@@ -4,11 +4,13 @@
 pub mod canned;
 pub mod certificates;
 pub mod content;
+pub mod counted;
 pub mod docker_registry;
 pub mod http;
 pub mod keyring;
 pub mod left_out;
 pub mod program;
+pub mod storage;
 #[cfg(unix)]
 pub mod terminal;
 pub mod token_server;
