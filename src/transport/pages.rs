@@ -46,7 +46,7 @@ pub fn pages<'a, T: Send + 'a>(
                 page_size = None;
                 answer = client.send(request.clone()).await?;
             }
-            if probing && answer.status.is_client_error() {
+            if probing && matches!(answer.status.as_u16(), 400 | 404 | 405 | 416 | 422) {
                 // It doesn't know `last`: the page before was the last one.
                 break;
             }
