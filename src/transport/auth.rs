@@ -15,7 +15,7 @@ use url::Url;
 use super::challenge::{self, Challenge};
 use super::token::{self, TokenServer, Tokens};
 use super::wire::Wire;
-use super::{Answer, Request, Scopes};
+use super::{Answer, Request, Scopes, origin};
 use crate::credentials::{Credential, Found, Secret, Unavailable};
 use crate::registry::{Error, ErrorKind, Result};
 
@@ -48,7 +48,9 @@ pub(super) struct Authorization {
     pub signed_in: bool,
     /// Whether it is the user name and password themselves.
     basic: bool,
-    /// What its token was asked for.
+    /// Whether it is a token that a token server gave for [`scopes`](Authorization::scopes).
+    issued: bool,
+    /// What the token was asked for.
     scopes: Scopes,
     /// Whether its token was got for this request.
     fresh: bool,
@@ -180,7 +182,14 @@ impl Auth {
         spent: Option<&HeaderValue>,
     ) -> Result<Authorization> {
         let issued = self.tokens.get(wire, server, &scopes, found, spent).await?;
-        Ok(Authorization { header: Some(issued.header), signed_in: found.is_some(), basic: false, scopes, fresh: issued.fresh })
+        Ok(Authorization {
+            header: Some(issued.header),
+            signed_in: found.is_some(),
+            basic: false,
+            issued: true,
+            scopes,
+            fresh: issued.fresh,
+        })
     }
 
     fn ready_token(&self, wire: &Wire, token: &Secret) -> Result<Authorization> {
@@ -219,26 +228,28 @@ impl Auth {
 fn read_challenge(wire: &Wire, answer: &Answer) -> Option<(Scheme, Scopes)> {
     let all = challenges(answer);
     let bearer = all.iter().filter(|challenge| challenge.scheme == "bearer").find_map(|challenge| {
-        let realm = wire.settings.base.join(challenge.param("realm")?).ok()?;
+        let mut realm = wire.settings.base.join(challenge.param("realm")?).ok()?;
+        origin::forget_user(&mut realm);
         let service = challenge.param("service").filter(|service| !service.is_empty()).map(str::to_owned);
         let scopes = Scopes::parse(challenge.param("scope").unwrap_or_default());
-        Some((Scheme::Bearer(TokenServer { realm: without_user(realm), service }), scopes))
+        Some((Scheme::Bearer(TokenServer { realm, service }), scopes))
     });
     bearer.or_else(|| all.iter().any(|challenge| challenge.scheme == "basic").then(|| (Scheme::Basic, Scopes::default())))
 }
 
-/// The scopes that a refused token lacked, if that is what the server says.
-pub(super) fn missing_scopes(answer: &Answer) -> Option<Scopes> {
+/// The scopes that are missing, if that is why the request was refused. A server may say so; and where the token server took the
+/// credential and the registry still says 401, it can't be anything else (hub-feedback#2094, docker_auth#201).
+pub(super) fn missing_scopes(answer: &Answer, sent: &Authorization, request: &Request) -> Option<Scopes> {
     let all = challenges(answer);
-    let insufficient = all.iter().find(|challenge| challenge.param("error") == Some("insufficient_scope"))?;
-    Some(Scopes::parse(insufficient.param("scope").unwrap_or_default()))
+    let error = all.iter().find_map(|challenge| challenge.param("error"));
+    let by_exclusion = answer.status == StatusCode::UNAUTHORIZED && sent.issued && sent.signed_in && error.is_none();
+    if error != Some("insufficient_scope") && !by_exclusion {
+        return None;
+    }
+    let named = all.iter().find_map(|challenge| challenge.param("scope")).map(Scopes::parse).unwrap_or_default();
+    Some(if named.is_empty() { request.scopes.clone() } else { named })
 }
 
 fn challenges(answer: &Answer) -> Vec<Challenge> {
     challenge::parse(answer.headers.get_all(WWW_AUTHENTICATE).iter().map(HeaderValue::as_bytes))
-}
-
-fn without_user(mut realm: Url) -> Url {
-    let _ = realm.set_username("").and_then(|()| realm.set_password(None));
-    realm
 }

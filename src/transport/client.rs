@@ -9,6 +9,7 @@ use super::auth::{self, Auth};
 use super::limit::Limiter;
 use super::origin;
 use super::pool::{self, Pool};
+use super::warning::Warnings;
 use super::wire::Wire;
 use super::{Answer, PeerCertificate, Request, Settings, Stats};
 use crate::registry::{Error, ErrorKind, Result};
@@ -28,11 +29,18 @@ struct Inner {
 impl Client {
     /// A client that has not done anything yet. Costs nothing: no file, no lookup, no connection.
     pub fn new(mut settings: Settings) -> Client {
+        origin::forget_user(&mut settings.base);
         settings.base.set_query(None);
         settings.base.set_fragment(None);
         let limiter = Arc::new(Limiter::new(settings.concurrency, settings.requests_per_second));
         let root = under(&settings.base, "/v2/");
-        Client { inner: Arc::new(Inner { wire: Wire { settings, limiter, pool: Pool::new() }, auth: Auth::default(), root }) }
+        Client {
+            inner: Arc::new(Inner {
+                wire: Wire { settings, limiter, pool: Pool::new(), warnings: Warnings::default() },
+                auth: Auth::default(),
+                root,
+            }),
+        }
     }
 
     /// What people call the registry.
@@ -109,9 +117,11 @@ impl Client {
             authorization = better;
             answer = wire.send(&request, authorization.header.as_ref()).await?;
         }
-        answer.signed_in = authorization.signed_in;
-        if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) && at_home(&answer) {
-            answer.missing = auth::missing_scopes(&answer).map(|missing| if missing.is_empty() { request.scopes } else { missing });
+        if at_home(&answer) {
+            answer.signed_in = authorization.signed_in;
+            if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                answer.missing = auth::missing_scopes(&answer, &authorization, &request);
+            }
         }
         Ok(answer)
     }

@@ -21,6 +21,7 @@ mod settings;
 mod tls;
 mod token;
 mod trace;
+mod warning;
 mod wire;
 
 pub use reqwest::{Method, StatusCode, header};

@@ -71,6 +71,12 @@ pub(super) fn same_host(a: &Url, b: &Url) -> bool {
     a.host() == b.host()
 }
 
+/// Takes user name and password out of an address: they would turn up in headers and messages.
+pub(super) fn forget_user(url: &mut Url) {
+    // Fails only for addresses that can't have any.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+}
+
 /// `scheme://host:port` for messages.
 pub(super) fn shown(url: &Url) -> String {
     url.origin().ascii_serialization()

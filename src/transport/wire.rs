@@ -13,6 +13,7 @@ use super::body::{self, Excess, Incoming};
 use super::limit::Limiter;
 use super::pool::Pool;
 use super::retry::{self, Failure};
+use super::warning::Warnings;
 use super::{Answer, Request, SMALL_LIMIT, Settings, origin, trace};
 use crate::registry::{self, Error, ErrorKind};
 
@@ -24,6 +25,7 @@ pub(super) struct Wire {
     pub settings: Settings,
     pub limiter: Arc<Limiter>,
     pub pool: Pool,
+    pub warnings: Warnings,
 }
 
 impl Wire {
@@ -78,6 +80,9 @@ impl Wire {
         let (mut response, url) = self.follow(request, authorization).await?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
+        if origin::same_origin(&self.settings.base, &url) {
+            self.warnings.show(&self.settings.name, &headers);
+        }
         let mut answer = Answer {
             status,
             headers,
@@ -122,7 +127,7 @@ impl Wire {
                 own = false;
             }
             // Neither do names and passwords that a server writes into an address.
-            let _ = next.set_username("").and_then(|()| next.set_password(None));
+            origin::forget_user(&mut next);
             response = match own {
                 true => self.hop(request, &next, Some(&request.headers), authorization).await?,
                 false => self.hop(request, &next, None, None).await?,

@@ -164,3 +164,21 @@ async fn a_blob_that_is_cut_or_wrong_fails_at_its_end() {
         assert_eq!(error.kind(), kind, "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() {
+    use regctl::transport::Method;
+    let server = Responder::in_turn(vec![Reply::silence()]).await;
+    let registry = anonymous(&server);
+    // Not one that may be repeated: the waits between attempts would make the test slow.
+    let request = registry.client().request(Method::POST, "/v2/").patience(std::time::Duration::from_millis(20));
+    let error = registry.client().send(request).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unreachable);
+    assert!(error.to_string().contains("no answer within"), "{error}");
+}
+
+#[tokio::test]
+async fn a_warning_of_the_server_is_no_failure() {
+    let server = Responder::in_turn(vec![good().header("warning", "299 - \"this goes away\"")]).await;
+    get(&server).await.unwrap();
+}

@@ -4,6 +4,7 @@
 mod faults;
 mod manifests;
 mod paging;
+mod proxies;
 mod quiet;
 mod redirects;
 mod responder;

@@ -45,11 +45,12 @@ pub struct Reply {
     body: Vec<u8>,
     cut: Option<usize>,
     raw: bool,
+    silent: bool,
 }
 
 impl Reply {
     pub fn new(status: u16) -> Reply {
-        Reply { status, headers: Vec::new(), body: Vec::new(), cut: None, raw: false }
+        Reply { status, headers: Vec::new(), body: Vec::new(), cut: None, raw: false, silent: false }
     }
 
     /// 200 with JSON.
@@ -76,6 +77,11 @@ impl Reply {
     /// These bytes and nothing else, then the end.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Reply {
         Reply { raw: true, ..Reply::new(0) }.body(bytes)
+    }
+
+    /// Nothing, for as long as the connection lasts.
+    pub fn silence() -> Reply {
+        Reply { silent: true, ..Reply::new(0) }
     }
 
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Reply {
@@ -203,6 +209,9 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, script: Script, 
         let reply = script(&seen);
         let head = seen.method == "HEAD";
         log.lock().unwrap().push(seen);
+        if reply.silent {
+            continue;
+        }
         if stream.write_all(&reply.bytes(head)).await.is_err() || reply.raw || (reply.cut.is_some() && !head) {
             break;
         }

@@ -183,6 +183,23 @@ async fn hub_feedback_2094_the_missing_permission_is_named() {
 }
 
 #[tokio::test]
+async fn docker_auth_201_a_token_that_is_not_enough_is_not_a_wrong_password() {
+    // The token server took the credential, the registry says no more than 401.
+    let server = Responder::start(|seen| match seen.path() {
+        "/token" => Reply::json(r#"{"token":"small"}"#),
+        _ => {
+            Reply::challenge(format!(r#"Bearer realm="http://{}/token",scope="repository:app:pull""#, seen.header("host").unwrap()))
+        }
+    })
+    .await;
+    let error = tags(&v2(signed_in(&server, alice())), "app").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert!(error.to_string().contains("`repository:app:pull`"), "{error}");
+    let error = tags(&anonymous(&server), "app").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CredentialMissing);
+}
+
+#[tokio::test]
 async fn containers_image_487_deleting_asks_for_pull_and_delete_or_for_everything() {
     for knows_delete in [true, false] {
         let server = Responder::start(move |seen| match seen.path() {
