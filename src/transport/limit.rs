@@ -1,6 +1,6 @@
 //! How many requests run at once, and how fast they follow each other.
 //!
-//! Without a setting the number adapts: one more after each full round of good answers, half as many when the server says 429 or 503.
+//! Without a setting the number adapts: some more after each full round of good answers, half as many when the server says 429 or 503.
 //! A pause that the server asks for holds all requests back, not only the one that was told.
 
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -12,6 +12,10 @@ use tokio::time::Instant;
 
 /// Where the adaptive number starts: measured against distribution, eight already give the most that two cores serve.
 const START: usize = 8;
+/// How many more each round, until the server complains for the first time: over a slow network every round costs its delay.
+const FIRST_STEP: usize = 8;
+/// How many more each round after that.
+const STEP: usize = 1;
 /// The most requests at once: beyond it a slow network gains little, and a small registry suffers.
 const CAP: usize = 32;
 
@@ -121,12 +125,11 @@ impl Permit {
         state.good += 1;
         if state.good >= state.limit {
             state.good = 0;
-            state.limit += 1;
-            if state.owed > 0 {
-                state.owed -= 1;
-            } else {
-                self.limiter.permits.add_permits(1);
-            }
+            let step = if state.epoch == 0 { FIRST_STEP } else { STEP }.min(self.limiter.most - state.limit);
+            state.limit += step;
+            let paid = step.min(state.owed);
+            state.owed -= paid;
+            self.limiter.permits.add_permits(step - paid);
         }
     }
 
@@ -178,11 +181,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn grows_by_one_a_round_up_to_the_cap() {
+    async fn grows_each_round_up_to_the_cap() {
         let limiter = limiter(None, None);
-        for round in 0..50 {
+        for round in 0..6 {
             let permits = fill(&limiter).await;
-            assert_eq!(permits.len(), (START + round).min(CAP));
+            assert_eq!(permits.len(), (START + round * FIRST_STEP).min(CAP));
+            permits.iter().for_each(Permit::went_well);
+        }
+    }
+
+    #[tokio::test]
+    async fn grows_slowly_after_a_complaint() {
+        let limiter = limiter(None, None);
+        fill(&limiter).await.iter().for_each(Permit::was_too_much);
+        for round in 0..40 {
+            let permits = fill(&limiter).await;
+            assert_eq!(permits.len(), (START / 2 + round * STEP).min(CAP));
             permits.iter().for_each(Permit::went_well);
         }
     }

@@ -1,5 +1,6 @@
 //! What a client has to know about its registry: plain values, put together by whoever knows the catalogue.
 
+use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
@@ -71,7 +72,7 @@ impl Default for Tls {
 }
 
 /// How a registry is reached.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum Proxy {
     /// By `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` in both cases; a registry on this machine directly.
     #[default]
@@ -80,4 +81,28 @@ pub enum Proxy {
     None,
     /// Through this one: `http://`, `https://` or `socks5://`, with user and password where it wants them.
     Url(Url),
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Proxy::System => f.write_str("System"),
+            Proxy::None => f.write_str("None"),
+            // The address may hold a password.
+            Proxy::Url(url) => write!(f, "Url({})", super::origin::shown(url)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_hides_what_is_secret() {
+        let proxy = Proxy::Url("http://user:canary@proxy.example:3128".parse().unwrap());
+        let tls = Tls { identity_pem: Some(Secret::new("canary")), ..Tls::default() };
+        let text = format!("{proxy:?} {tls:?}");
+        assert!(text.contains("proxy.example:3128") && !text.contains("canary"), "{text}");
+    }
 }

@@ -355,3 +355,31 @@ async fn a_refused_credential_is_told_by_ping() {
     let wrong = Credential::Basic { username: "alice".into(), password: Secret::new("wrong") };
     assert_eq!(v2(signed_in(&server, wrong)).ping().await.unwrap_err().kind(), ErrorKind::CredentialRefused);
 }
+
+#[tokio::test]
+async fn what_a_token_server_may_say_is_bounded() {
+    for (reply, kind) in [
+        (Reply::json(format!(r#"{{"token":"{}"}}"#, "x".repeat(2 << 20))), ErrorKind::Protocol),
+        (Reply::json("{}"), ErrorKind::Protocol),
+        (Reply::page(200), ErrorKind::Protocol),
+        (Reply::json(r#"{"token":"a\r\nx-injected: b"}"#), ErrorKind::Protocol),
+        (Reply::error(403, "DENIED"), ErrorKind::Denied),
+        (Reply::error(500, "UNKNOWN"), ErrorKind::Unreachable),
+    ] {
+        let server = Responder::start(move |seen| match seen.path() {
+            "/token" => reply.clone(),
+            _ => Reply::challenge(format!(r#"Bearer realm="http://{}/token""#, seen.header("host").unwrap())),
+        })
+        .await;
+        assert_eq!(tags(&v2(signed_in(&server, alice())), "app").await.unwrap_err().kind(), kind);
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_that_makes_no_sense_is_a_plain_401() {
+    for challenge in ["Bearer", "Bearer realm=\"\"x", "Negotiate", "Bearer service=\"r\"", "Digest realm=\"x\", nonce=\"y\"", ","] {
+        let server = Responder::in_turn(vec![Reply::challenge(challenge)]).await;
+        let error = tags(&v2(signed_in(&server, alice())), "app").await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::CredentialMissing | ErrorKind::CredentialRefused), "{challenge}: {error}");
+    }
+}
