@@ -31,11 +31,15 @@ pub(super) async fn ping(v2: &V2) -> Result<Ping> {
     })
 }
 
-/// What the server says of itself, shortest first: products put their name and version into `Server`, proxies theirs.
+/// What stands before registries and says its own name.
+const WEB_SERVERS: &[&str] =
+    &["nginx", "openresty", "apache", "envoy", "istio-envoy", "caddy", "cloudflare", "haproxy", "traefik", "gunicorn"];
+
+/// What the server says of itself in `Server`, unless that is the web server before it.
 fn version(answer: &Answer) -> Option<String> {
-    let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(80).collect::<String>();
-    let harbor = answer.header("x-harbor-version").map(|version| format!("Harbor {version}"));
-    harbor.or_else(|| answer.header("server").filter(|server| server.contains('/')).map(str::to_owned)).map(|text| shown(&text))
+    let (product, rest) = answer.header("server")?.split_once('/')?;
+    let version = rest.split_ascii_whitespace().next()?;
+    (!WEB_SERVERS.contains(&product.to_ascii_lowercase().as_str())).then(|| format!("{product} {version}"))
 }
 
 fn clock_offset(answer: &Answer, now: Timestamp) -> Option<i64> {

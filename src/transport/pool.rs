@@ -7,6 +7,7 @@ use reqwest::redirect::Policy;
 use url::Url;
 
 use super::origin::{self, Reach};
+use super::retry::Failure;
 use super::tls::{self, Side};
 use super::{PeerCertificate, Proxy, Settings};
 use crate::registry::{Error, ErrorKind, Result};
@@ -85,18 +86,18 @@ fn local(settings: &Settings, why: String) -> Error {
 
 /// Connects without trusting anybody, and looks at the certificate. Nothing but `GET /v2/` is sent, and no credential.
 pub(super) async fn peer_certificate(settings: &Settings, url: Url) -> Result<PeerCertificate> {
-    let anything = super::Tls { verify: false, ..super::Tls::default() };
-    let config = tls::config(&anything, Side::Home).map_err(|why| local(settings, why))?;
-    let client = finish(settings, base(settings)?.tls_backend_preconfigured(config).tls_info(true))?;
+    let (config, shown) = tls::looking().map_err(|why| local(settings, why))?;
+    let client = finish(settings, base(settings)?.tls_backend_preconfigured(config))?;
     let host = origin::shown(&url);
-    let unreachable = |why: String| Error::new(ErrorKind::Unreachable, "look at the certificate of", &host).because(why);
     // Connecting has its own limit; a server that shakes hands and then says nothing gets as long again.
-    let response = match tokio::time::timeout(2 * CONNECT_TIMEOUT, client.get(url).send()).await {
-        Err(_) => return Err(unreachable("it does not answer".into())),
-        Ok(Err(error)) => return Err(super::retry::Failure::Network(error).into_error(&host)),
-        Ok(Ok(response)) => response,
-    };
-    let info = response.extensions().get::<reqwest::tls::TlsInfo>();
-    let der = info.and_then(|info| info.peer_certificate()).ok_or_else(|| unreachable("it shows none".into()))?;
-    Ok(PeerCertificate::read(der))
+    let outcome = tokio::time::timeout(2 * CONNECT_TIMEOUT, client.get(url).send()).await;
+    // What it answers doesn't matter once the certificate is there.
+    if let Some(der) = shown.get() {
+        return Ok(PeerCertificate::read(der));
+    }
+    Err(match outcome {
+        Ok(Err(error)) => Failure::Network(error).into_error(&host),
+        Ok(Ok(_)) => Error::new(ErrorKind::Protocol, "look at the certificate of", &host).because("it is reached without TLS"),
+        Err(_) => Failure::Slow(2 * CONNECT_TIMEOUT).into_error(&host),
+    })
 }

@@ -56,9 +56,11 @@ impl fmt::Display for Scope {
 pub struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
-    /// Reads the `scope` parameter of a challenge: scopes with spaces between them.
+    /// Reads the `scope` parameter of a challenge: scopes with spaces between them. What no scope is made of is left out, because
+    /// scopes stand in messages.
     pub(super) fn parse(text: &str) -> Scopes {
-        Scopes(text.split_ascii_whitespace().map(Scope::parse).collect())
+        let text: String = text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
+        Scopes(text.split(' ').filter(|scope| !scope.is_empty()).map(Scope::parse).collect())
     }
 
     /// Adds one.
@@ -135,6 +137,11 @@ mod tests {
         let a = Scopes::parse("repository:b:push,pull  repository:a:pull repository:a:pull");
         assert_eq!(a.to_string(), "repository:a:pull repository:b:pull,push");
         assert_eq!(a, Scopes::from(Scope::repository("a", &["pull"])).with(Scope::repository("b", &["pull", "push"])));
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_no_part_of_a_scope() {
+        assert_eq!(Scopes::parse("repository:a\u{1b}[2J\u{202e}:pull").to_string(), "repository:a[2J:pull");
     }
 
     #[test]

@@ -5,13 +5,13 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use sha2::{Digest as _, Sha256};
 
 use super::Tls;
@@ -47,7 +47,7 @@ pub(super) fn config(tls: &Tls, side: Side) -> Result<ClientConfig, String> {
     let roots = tls.ca_pem.as_deref().map(certificates).transpose()?;
     let verifier: Arc<dyn ServerCertVerifier> = match (side, tls.pin_sha256, roots) {
         (Side::Home, Some(sha256), _) => Arc::new(Pin { sha256, provider: Arc::clone(&provider) }),
-        (Side::Home, None, _) if !tls.verify => Arc::new(Anything { provider: Arc::clone(&provider) }),
+        (Side::Home, None, _) if !tls.verify => Arc::new(Anything { provider: Arc::clone(&provider), shown: Shown::default() }),
         (Side::Home, None, Some(roots)) => {
             let mut store = RootCertStore::empty();
             for root in roots {
@@ -70,9 +70,30 @@ pub(super) fn config(tls: &Tls, side: Side) -> Result<ClientConfig, String> {
         }
         _ => builder.with_no_client_auth(),
     };
-    // reqwest leaves this alone when it is handed a configuration.
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols();
     Ok(config)
+}
+
+/// The first certificate that a server showed.
+pub(super) type Shown = Arc<OnceLock<Vec<u8>>>;
+
+/// A configuration that trusts anybody, and where to find the certificate that was shown: kept by the verifier, so that it is there even
+/// if the server then wants to see one of ours.
+pub(super) fn looking() -> Result<(ClientConfig, Shown), String> {
+    let (provider, shown) = (provider(), Shown::default());
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anything { provider, shown: Arc::clone(&shown) }))
+        .with_no_client_auth();
+    config.alpn_protocols = protocols();
+    Ok((config, shown))
+}
+
+/// What we offer to speak; reqwest leaves this alone when it is handed a configuration.
+fn protocols() -> Vec<Vec<u8>> {
+    vec![b"h2".to_vec(), b"http/1.1".to_vec()]
 }
 
 fn system(extra: Vec<CertificateDer<'static>>, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, String> {
@@ -174,17 +195,19 @@ impl ServerCertVerifier for Pin {
 #[derive(Debug)]
 struct Anything {
     provider: Arc<CryptoProvider>,
+    shown: Shown,
 }
 
 impl ServerCertVerifier for Anything {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
+        end_entity: &CertificateDer<'_>,
         _intermediates: &[CertificateDer<'_>],
         _name: &ServerName<'_>,
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        self.shown.get_or_init(|| end_entity.to_vec());
         Ok(ServerCertVerified::assertion())
     }
 
@@ -252,7 +275,15 @@ pub(super) fn explain(error: &rustls::Error) -> String {
             CertificateError::Revoked => "its certificate is revoked".into(),
             other => format!("its certificate is not valid: {other}"),
         },
-        E::AlertReceived(alert) => format!("it ended the TLS handshake: {alert:?}; it may want a client certificate"),
+        E::AlertReceived(
+            alert @ (AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::HandshakeFailure),
+        ) => format!("it ended the TLS handshake ({alert:?}); it may want another client certificate, or one at all"),
+        E::AlertReceived(alert) => format!("it ended the TLS handshake ({alert:?})"),
         other => format!("TLS failed: {other}"),
     }
 }

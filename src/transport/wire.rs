@@ -184,7 +184,8 @@ impl Wire {
         };
         match &result {
             Ok(response) => {
-                trace::request(&request.method, url, own, response.status(), started.elapsed(), response.content_length());
+                let length = response.content_length().filter(|_| request.method != Method::HEAD);
+                trace::request(&request.method, url, own, response.status(), started.elapsed(), length);
             }
             Err(failure) => trace::failed(&request.method, url, own, &failure.clause()),
         }

@@ -182,3 +182,16 @@ async fn a_warning_of_the_server_is_no_failure() {
     let server = Responder::in_turn(vec![good().header("warning", "299 - \"this goes away\"")]).await;
     get(&server).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_product_says_its_version_and_the_web_server_before_it_does_not() {
+    for (server, version) in
+        [(Some("Nexus/3.70.1 (OSS)"), Some("Nexus 3.70.1")), (Some("nginx/1.27"), None), (Some("something"), None), (None, None)]
+    {
+        let reply = server.map_or(Reply::json("{}"), |server| Reply::json("{}").header("server", server));
+        let responder = Responder::in_turn(vec![reply.header("ratelimit-remaining", "98;w=21600")]).await;
+        let ping = anonymous(&responder).ping().await.unwrap();
+        assert_eq!(ping.version.as_deref(), version);
+        assert_eq!(ping.rate_limit.as_deref(), Some("ratelimit-remaining: 98;w=21600"));
+    }
+}
