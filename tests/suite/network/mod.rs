@@ -2,6 +2,7 @@
 //! after the public reports that they keep shut.
 
 mod faults;
+mod load;
 mod manifests;
 mod paging;
 mod proxies;

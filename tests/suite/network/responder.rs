@@ -1,7 +1,9 @@
 //! An HTTP/1.1 server of a few lines, so that a test can send what no server library would.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -46,11 +48,12 @@ pub struct Reply {
     cut: Option<usize>,
     raw: bool,
     silent: bool,
+    after: Duration,
 }
 
 impl Reply {
     pub fn new(status: u16) -> Reply {
-        Reply { status, headers: Vec::new(), body: Vec::new(), cut: None, raw: false, silent: false }
+        Reply { status, headers: Vec::new(), body: Vec::new(), cut: None, raw: false, silent: false, after: Duration::ZERO }
     }
 
     /// 200 with JSON.
@@ -77,6 +80,12 @@ impl Reply {
     /// These bytes and nothing else, then the end.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Reply {
         Reply { raw: true, ..Reply::new(0) }.body(bytes)
+    }
+
+    /// Waits before it answers.
+    pub fn after(mut self, time: Duration) -> Reply {
+        self.after = time;
+        self
     }
 
     /// Nothing, for as long as the connection lasts.
@@ -128,6 +137,15 @@ pub struct Responder {
     address: SocketAddr,
     scheme: &'static str,
     log: Arc<Mutex<Vec<Seen>>>,
+    load: Arc<Load>,
+}
+
+/// How busy a server was.
+#[derive(Default)]
+struct Load {
+    connections: AtomicUsize,
+    now: AtomicUsize,
+    most: AtomicUsize,
 }
 
 impl Responder {
@@ -158,16 +176,18 @@ impl Responder {
         let address = listener.local_addr().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let scheme = if acceptor.is_some() { "https" } else { "http" };
-        let server = Responder { address, scheme, log: Arc::clone(&log) };
+        let load = Arc::<Load>::default();
+        let server = Responder { address, scheme, log: Arc::clone(&log), load: Arc::clone(&load) };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (script, log, acceptor) = (Arc::clone(&script), Arc::clone(&log), acceptor.clone());
+                let (script, log, load, acceptor) = (Arc::clone(&script), Arc::clone(&log), Arc::clone(&load), acceptor.clone());
+                load.connections.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
                     match acceptor {
-                        None => serve(stream, script, log).await,
+                        None => serve(stream, script, log, load).await,
                         Some(acceptor) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
-                                serve(stream, script, log).await;
+                                serve(stream, script, log, load).await;
                             }
                         }
                     }
@@ -197,21 +217,37 @@ impl Responder {
         self.seen().iter().map(Seen::line).collect()
     }
 
+    /// How many connections were made.
+    pub fn connections(&self) -> usize {
+        self.load.connections.load(Ordering::SeqCst)
+    }
+
+    /// The most requests that were under way at once.
+    pub fn most_at_once(&self) -> usize {
+        self.load.most.load(Ordering::SeqCst)
+    }
+
     /// How many requests began with this, such as `GET /token`.
     pub fn count(&self, start: &str) -> usize {
         self.lines().iter().filter(|line| line.starts_with(start)).count()
     }
 }
 
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, script: Script, log: Arc<Mutex<Vec<Seen>>>) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, script: Script, log: Arc<Mutex<Vec<Seen>>>, load: Arc<Load>) {
     let mut buffer = Vec::new();
     while let Some(seen) = read(&mut stream, &mut buffer).await {
+        let now = load.now.fetch_add(1, Ordering::SeqCst) + 1;
+        load.most.fetch_max(now, Ordering::SeqCst);
         let reply = script(&seen);
         let head = seen.method == "HEAD";
         log.lock().unwrap().push(seen);
         if reply.silent {
             continue;
         }
+        if !reply.after.is_zero() {
+            tokio::time::sleep(reply.after).await;
+        }
+        load.now.fetch_sub(1, Ordering::SeqCst);
         if stream.write_all(&reply.bytes(head)).await.is_err() || reply.raw || (reply.cut.is_some() && !head) {
             break;
         }
