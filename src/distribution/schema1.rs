@@ -40,6 +40,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     /// A manifest of schema 1 and its signed form.
     fn signed() -> (Vec<u8>, Vec<u8>) {
@@ -61,5 +62,14 @@ mod tests {
     fn lengths_outside_the_document_are_nothing() {
         let protected = URL_SAFE_NO_PAD.encode(r#"{"formatLength":99999,"formatTail":"fQ"}"#);
         assert_eq!(payload(format!(r#"{{"signatures":[{{"protected":"{protected}"}}]}}"#).as_bytes()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(length in any::<u64>(), tail in ".{0,9}", bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let protected = URL_SAFE_NO_PAD.encode(serde_json::json!({ "formatLength": length, "formatTail": tail }).to_string());
+            payload(serde_json::json!({ "signatures": [{ "protected": protected }] }).to_string().as_bytes());
+            payload(&bytes);
+        }
     }
 }

@@ -170,6 +170,7 @@ fn next_link(text: &str, base: &Url) -> Option<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn links() {
@@ -187,6 +188,14 @@ mod tests {
         assert_eq!(next("<?last=b>; rel=next").as_deref(), Some("https://r.example.com/prefix/v2/_catalog?last=b"));
         for text in ["", "nonsense", "<", "</v2/x", r#"</v2/x>; rel="prev""#, "</v2/x>", "<http://[>; rel=next"] {
             assert_eq!(next(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn links_never_panic(text in r#"[<>;,="a-z/?&: ]{0,60}|.{0,60}"#) {
+            let base: Url = "https://r.example.com/v2/_catalog".parse().unwrap();
+            let _ = next_link(&text, &base);
         }
     }
 }

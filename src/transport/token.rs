@@ -262,6 +262,7 @@ fn sensitive(text: Secret) -> Option<HeaderValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn answers_of_token_servers() {
@@ -305,5 +306,16 @@ mod tests {
     fn headers_hide_their_value() {
         let header = basic("alice", &Secret::new("s3cr3t-canary"));
         assert_eq!(format!("{header:?}"), "Sensitive");
+    }
+
+    proptest! {
+        #[test]
+        fn answers_never_panic(token in ".{0,20}", expires in any::<i64>(), bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let answer = serde_json::json!({ "token": token, "expires_in": expires }).to_string();
+            if let Some((header, lifetime)) = token_of(answer.as_bytes()) {
+                prop_assert!(header.as_bytes().starts_with(b"Bearer ") && lifetime >= DEFAULT_LIFETIME && lifetime <= MAX_LIFETIME);
+            }
+            token_of(&bytes);
+        }
     }
 }
