@@ -210,8 +210,11 @@ impl Auth {
         Ok(())
     }
 
-    /// Remembers what the answer to an unsigned request for the root says of signing in.
+    /// Remembers what the answer to an unsigned request for the root says of signing in. Whoever it was redirected to has no say.
     pub fn saw(&self, wire: &Wire, answer: &Answer) {
+        if !origin::same_origin(&wire.settings.base, &answer.url) {
+            return;
+        }
         let scheme = match answer.status {
             StatusCode::UNAUTHORIZED => read_challenge(wire, answer).map(|(scheme, _)| scheme),
             status if status.is_success() => Some(Scheme::Open),

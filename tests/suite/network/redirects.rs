@@ -88,3 +88,18 @@ async fn writing_is_not_redirected() {
     assert_eq!((error.kind(), error.status()), (ErrorKind::Protocol, Some(307)));
     assert_eq!(storage.seen().len(), 0);
 }
+
+#[tokio::test]
+async fn whoever_the_root_is_redirected_to_has_no_say_in_signing_in() {
+    let elsewhere = Responder::in_turn(vec![Reply::challenge("Basic realm=\"x\"")]).await;
+    let target = elsewhere.url();
+    let server = Responder::start(move |seen| match seen.path() {
+        "/v2/" => Reply::new(302).header("location", target.clone()),
+        _ => Reply::new(200).body("content"),
+    })
+    .await;
+    blob(&v2(signed_in(&server, alice())), "content").await.unwrap();
+    let all = [server.seen(), elsewhere.seen()].concat();
+    assert_eq!(all.len(), 3);
+    assert!(all.iter().all(|seen| seen.authorization().is_none()), "{all:?}");
+}
