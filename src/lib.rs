@@ -3,7 +3,9 @@
 
 pub mod cli;
 pub mod credentials;
+pub mod distribution;
 pub mod oci;
 pub mod operations;
 pub mod output;
 pub mod registry;
+pub mod transport;

@@ -6,6 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the machine as it is")]
 
 mod cli;
+mod conformance;
+mod network;
 mod support;
 mod testbed;
 mod tidy;
