@@ -7,10 +7,10 @@
 mod chain;
 mod child;
 mod command;
+mod credential_helper;
 mod docker_config;
 mod encrypted_file;
 pub mod environment;
-mod helper;
 mod keyring;
 mod passphrase;
 mod secret;
