@@ -7,8 +7,8 @@
 mod chain;
 mod child;
 mod command;
-mod credential_helper;
 mod docker_config;
+mod docker_credential;
 mod encrypted_file;
 pub mod environment;
 mod keyring;
