@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod credentials;
+pub mod files;
 pub mod oci;
 pub mod operations;
 pub mod output;

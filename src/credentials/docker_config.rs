@@ -136,6 +136,11 @@ impl DockerLogins {
         self.files.iter().map(|file| file.origin.as_str())
     }
 
+    /// What was broken about the files.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// The login for a host, or for the part of it below `prefix`, and what was broken on the way.
     pub(super) async fn find(&self, host: &str, prefix: &str) -> (Option<Found>, Vec<String>) {
         let mut warnings = self.warnings.clone();
