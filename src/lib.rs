@@ -4,6 +4,7 @@
 pub mod cli;
 pub mod credentials;
 pub mod distribution;
+pub mod files;
 pub mod oci;
 pub mod operations;
 pub mod output;
