@@ -1,8 +1,13 @@
 //! **regctl**: registry catalogue and administration.
 #![warn(missing_docs)]
 
+pub mod catalogue;
 pub mod cli;
 pub mod credentials;
+pub mod duration;
+pub mod files;
+pub mod near_miss;
 pub mod oci;
 pub mod output;
+pub mod providers;
 pub mod registry;
