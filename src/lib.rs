@@ -8,6 +8,7 @@ pub mod duration;
 pub mod files;
 pub mod near_miss;
 pub mod oci;
+pub mod operations;
 pub mod output;
 pub mod providers;
 pub mod registry;

@@ -1,15 +1,38 @@
 //! Who someone is at a registry, and where that is kept.
 //!
 //! A [`Secret`] can't be printed. A [`Source`] gives a credential when it is first needed and not before: commands that need no
-//! secret never touch a keyring.
+//! secret never touch a keyring. [`Chain`] is the source for one registry and holds the order in which places are asked (SPEC §4);
+//! [`Wallet`] holds the places themselves, once per run.
 
+mod chain;
+mod child;
+mod command;
+mod docker_config;
+mod encrypted_file;
+pub mod environment;
+mod helper;
+mod keyring;
+mod passphrase;
 mod secret;
+mod source_kind;
+mod store;
+mod wallet;
 
 use std::fmt;
 
 use async_trait::async_trait;
 
+pub use chain::{Chain, ChainSettings};
+pub use encrypted_file::EncryptedFile;
+pub use keyring::{BACKEND, Keyring};
+pub use passphrase::{AskPassphrase, Passphrase};
 pub use secret::Secret;
+pub use source_kind::{SourceKind, UnknownSourceKind};
+pub use store::{Store, StoreError};
+pub use wallet::{Lookup, Wallet, Warn};
+
+/// The user name that says "this secret is an identity token", by the convention of Docker's credential helpers.
+pub const TOKEN_USERNAME: &str = "<token>";
 
 /// What signs a person in.
 #[derive(Clone)]
@@ -28,6 +51,16 @@ pub enum Credential {
 }
 
 impl Credential {
+    /// A user name and what belongs to it: a password, or an identity token when the name is [`TOKEN_USERNAME`].
+    pub fn new(username: impl Into<String>, secret: Secret) -> Credential {
+        let username = username.into();
+        if username == TOKEN_USERNAME {
+            Credential::IdentityToken(secret)
+        } else {
+            Credential::Basic { username, password: secret }
+        }
+    }
+
     /// The user name, where the credential has one.
     pub fn username(&self) -> Option<&str> {
         match self {

@@ -1,0 +1,32 @@
+//! What can be done with any registry: each operation sees a [`Registry`](crate::registry::Registry), typed names and plain options,
+//! and gives back a value that serialises. No HTTP, no vendors, no catalogue, no terminal.
+//!
+//! Deciding is apart from doing: [`delete`] reads and makes a [`plan`], [`apply`] carries a plan out and is the only thing that
+//! deletes.
+
+pub mod apply;
+pub mod check;
+mod content;
+pub mod delete;
+pub mod filter;
+mod graph;
+pub mod image;
+pub mod inspect;
+mod placeholder;
+pub mod plan;
+pub mod repositories;
+pub mod tags;
+
+pub use content::Content;
+
+/// Told how far the work is: done, and of how many when that is known.
+pub type Ticker<'a> = &'a (dyn Fn(u64, Option<u64>) + Send + Sync);
+
+/// What could not be had, while the rest went on.
+#[derive(Debug)]
+pub struct Failure {
+    /// What, as a full reference.
+    pub name: String,
+    /// Why.
+    pub error: crate::registry::Error,
+}

@@ -1,0 +1,395 @@
+//! Listing tags: names as pages arrive, details side by side, sorted at the end if that is wanted.
+
+use std::cmp::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering as Atomic};
+
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use semver::Version;
+use serde::Serialize;
+
+use super::content::reference;
+use super::filter::Filter;
+use super::image::{self, Summary};
+use super::{Content, Failure, Ticker};
+use crate::oci::{Digest, Repository, Selector, Tag};
+use crate::registry::{Error, ErrorKind, Registry, Result, TagEntry};
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Which names.
+    pub filter: Filter,
+    /// Only tags on this digest.
+    pub digest: Option<Digest>,
+    /// Whether to find out digest, kind, platforms, size and date.
+    pub details: bool,
+    /// Whether signature tags (`sha256-….sig`) are listed too.
+    pub attachments: bool,
+    /// In which order; `None` keeps the server's.
+    pub sort: Option<Sort>,
+    /// How many at most.
+    pub limit: Option<usize>,
+}
+
+/// An order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    /// By what.
+    pub key: SortKey,
+    /// Whether the largest or newest comes first.
+    pub descending: bool,
+}
+
+/// By what tags can be sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortKey {
+    /// By name, character by character.
+    Name,
+    /// By semantic version, with or without `v`; other tags come last.
+    Semver,
+    /// By build date; unknown dates come last.
+    Created,
+    /// By size; unknown sizes come last.
+    Size,
+}
+
+impl SortKey {
+    fn needs_details(self) -> bool {
+        matches!(self, SortKey::Created | SortKey::Size)
+    }
+}
+
+impl std::str::FromStr for Sort {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Sort, String> {
+        let (descending, key) = match text.strip_prefix('-') {
+            Some(key) => (true, key),
+            None => (false, text),
+        };
+        let key = match key {
+            "name" => SortKey::Name,
+            "semver" => SortKey::Semver,
+            "created" => SortKey::Created,
+            "size" => SortKey::Size,
+            _ => return Err("expected name, semver, created or size, with `-` in front for the other way round".into()),
+        };
+        Ok(Sort { key, descending })
+    }
+}
+
+/// A tag in a list. What was not asked for or is not known is `null`.
+#[derive(Debug, Clone, Serialize)]
+pub struct ListedTag {
+    /// Full reference, `registry/repository:tag`.
+    pub reference: String,
+    /// The tag.
+    pub name: String,
+    /// What it points at.
+    pub digest: Option<Digest>,
+    /// Media type of the manifest.
+    pub media_type: Option<String>,
+    /// `image`, `index`, `artifact`, `schema1`, `unknown`.
+    pub kind: Option<image::Shape>,
+    /// Kind of artifact.
+    pub artifact_type: Option<String>,
+    /// `os/arch[/variant]` of each image.
+    pub platforms: Option<Vec<String>>,
+    /// Compressed bytes of the (largest) image.
+    pub size: Option<u64>,
+    /// When it was built.
+    pub created_at: Option<Timestamp>,
+    /// When it was pushed, where the server tells.
+    pub pushed_at: Option<Timestamp>,
+    /// When it was last pulled, where the server tells.
+    pub pulled_at: Option<Timestamp>,
+}
+
+/// A whole list.
+#[derive(Debug)]
+pub struct Listing {
+    /// The tags.
+    pub tags: Vec<ListedTag>,
+    /// Those whose details could not be had.
+    pub failed: Vec<Failure>,
+    /// How many tags fit the query before `limit` cut.
+    pub matched: usize,
+    /// How many signature tags were left out.
+    pub hidden: usize,
+}
+
+/// Lists tags: all names first, then details of those that will be shown.
+pub async fn list(registry: &dyn Registry, repository: &Repository, query: &Query, tick: Ticker<'_>) -> Result<Listing> {
+    let hidden = AtomicU64::new(0);
+    let mut entries: Vec<TagEntry> = names(registry, repository, query, &hidden).try_collect().await?;
+    let sort = query.sort;
+    if let Some(sort) = sort.filter(|sort| !sort.key.needs_details()) {
+        sort_names(&mut entries, sort);
+    }
+    let matched_names = entries.len();
+    // what is only known with details can't cut before they are there
+    let cut_early = query.digest.is_none() && !sort.is_some_and(|sort| sort.key.needs_details());
+    if let Some(limit) = query.limit.filter(|_| cut_early) {
+        entries.truncate(limit);
+    }
+    let resolver = Resolver::new(registry, repository, query);
+    let total = entries.len() as u64;
+    let mut tags = Vec::with_capacity(entries.len());
+    let mut failed = Vec::new();
+    let mut done = 0;
+    let mut resolved = resolver.resolve_all(stream::iter(entries.into_iter().map(Ok)));
+    while let Some(item) = resolved.next().await {
+        done += 1;
+        tick(done, Some(total));
+        match item {
+            Ok(Some(tag)) => tags.push(tag),
+            Ok(None) => {}
+            Err(failure) if failure.error.stops_a_batch() => return Err(failure.error),
+            Err(failure) => failed.push(failure),
+        }
+    }
+    drop(resolved);
+    let matched = if cut_early { matched_names } else { tags.len() + failed.len() };
+    if let Some(sort) = sort.filter(|sort| sort.key.needs_details()) {
+        sort_details(&mut tags, sort);
+    }
+    if let Some(limit) = query.limit {
+        tags.truncate(limit);
+    }
+    Ok(Listing { tags, failed, matched, hidden: hidden.into_inner() as usize })
+}
+
+/// Lists tags in the server's order, each handed over as soon as it is known; stops fetching when `limit` is reached.
+pub async fn stream(
+    registry: &dyn Registry,
+    repository: &Repository,
+    query: &Query,
+    mut emit: impl FnMut(ListedTag) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Failure>> {
+    let hidden = AtomicU64::new(0);
+    let resolver = Resolver::new(registry, repository, query);
+    let mut failed = Vec::new();
+    let mut left = query.limit.unwrap_or(usize::MAX);
+    let mut resolved = resolver.resolve_all(names(registry, repository, query, &hidden));
+    while left > 0 {
+        match resolved.next().await {
+            None => break,
+            Some(Ok(Some(tag))) => {
+                emit(tag)?;
+                left -= 1;
+            }
+            Some(Ok(None)) => {}
+            Some(Err(failure)) if failure.name.is_empty() || failure.error.stops_a_batch() => return Err(failure.error.into()),
+            Some(Err(failure)) => failed.push(failure),
+        }
+    }
+    Ok(failed)
+}
+
+/// The names that fit the query, page after page.
+fn names<'a>(
+    registry: &'a dyn Registry,
+    repository: &'a Repository,
+    query: &'a Query,
+    hidden: &'a AtomicU64,
+) -> impl Stream<Item = Result<TagEntry>> + 'a {
+    let pages = registry.tags(repository).map_ok(|page| stream::iter(page.into_iter().map(Ok)));
+    pages.try_flatten().try_filter(move |entry| {
+        let is_attachment = || entry.name.parse::<Tag>().is_ok_and(|tag| tag.is_attachment());
+        let fits = if !query.attachments && is_attachment() {
+            hidden.fetch_add(1, Atomic::Relaxed);
+            false
+        } else {
+            query.filter.matches(&entry.name)
+        };
+        std::future::ready(fits)
+    })
+}
+
+/// Finds out what tags point at.
+struct Resolver<'a> {
+    content: Content<'a>,
+    query: &'a Query,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(registry: &'a dyn Registry, repository: &'a Repository, query: &'a Query) -> Resolver<'a> {
+        Resolver { content: Content::new(registry, repository), query }
+    }
+
+    /// Side by side, in the order that they came in. A failure of the listing itself has no name.
+    fn resolve_all<'b>(
+        &'b self,
+        entries: impl Stream<Item = Result<TagEntry>> + 'b,
+    ) -> futures_util::stream::LocalBoxStream<'b, std::result::Result<Option<ListedTag>, Failure>> {
+        let width = if self.needs_requests() { self.content.registry.concurrency() } else { 1 };
+        entries
+            .map(move |entry| async move {
+                match entry {
+                    Ok(entry) => {
+                        let name = self.reference(&entry);
+                        self.resolve(entry).await.map_err(|error| Failure { name, error })
+                    }
+                    Err(error) => Err(Failure { name: String::new(), error }),
+                }
+            })
+            .buffered(width.max(1))
+            .boxed_local()
+    }
+
+    fn needs_requests(&self) -> bool {
+        self.query.details || self.query.digest.is_some() || self.query.sort.is_some_and(|sort| sort.key.needs_details())
+    }
+
+    fn reference(&self, entry: &TagEntry) -> String {
+        format!("{}/{}:{}", self.content.registry.name(), self.content.repository, entry.name)
+    }
+
+    /// `None`: it is not on the digest that was asked for, or went away since it was listed.
+    async fn resolve(&self, entry: TagEntry) -> Result<Option<ListedTag>> {
+        let mut tag = ListedTag {
+            reference: self.reference(&entry),
+            name: entry.name,
+            digest: entry.digest,
+            media_type: None,
+            kind: None,
+            artifact_type: None,
+            platforms: None,
+            size: entry.size,
+            created_at: None,
+            pushed_at: entry.pushed_at,
+            pulled_at: entry.pulled_at,
+        };
+        if !self.needs_requests() {
+            return Ok(Some(tag));
+        }
+        let valid: Tag = tag.name.parse().map_err(|error: crate::oci::InvalidName| {
+            Error::new(ErrorKind::Protocol, "look at", &tag.reference)
+                .because("the server lists a tag that can't be one")
+                .caused_by(error)
+        })?;
+        let head = match self.content.registry.head(self.content.repository, &Selector::Tag(valid)).await {
+            Ok(head) => head,
+            // deleted while we listed
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if self.query.digest.as_ref().is_some_and(|wanted| *wanted != head.digest) {
+            return Ok(None);
+        }
+        tag.media_type = Some(head.media_type);
+        if self.query.details || self.query.sort.is_some_and(|sort| sort.key.needs_details()) {
+            let Summary { kind, artifact_type, platforms, size, created_at } =
+                image::summarise(&self.content, &head.digest).await?;
+            tag.kind = Some(kind);
+            tag.artifact_type = artifact_type;
+            tag.platforms = Some(platforms);
+            tag.size = size.or(tag.size);
+            tag.created_at = created_at;
+        }
+        tag.digest = Some(head.digest);
+        Ok(Some(tag))
+    }
+}
+
+fn sort_names(entries: &mut [TagEntry], sort: Sort) {
+    let version = |name: &str| Version::parse(name.strip_prefix('v').unwrap_or(name)).ok();
+    match sort.key {
+        SortKey::Semver => entries.sort_by_cached_key(|entry| {
+            let version = version(&entry.name);
+            (version.is_none(), Directed { key: version, descending: sort.descending }, entry.name.clone())
+        }),
+        _ => entries.sort_by(|a, b| if sort.descending { b.name.cmp(&a.name) } else { a.name.cmp(&b.name) }),
+    }
+}
+
+fn sort_details(tags: &mut [ListedTag], sort: Sort) {
+    fn by<K: Ord>(tags: &mut [ListedTag], descending: bool, key: impl Fn(&ListedTag) -> Option<K>) {
+        tags.sort_by_cached_key(|tag| {
+            let key = key(tag);
+            (key.is_none(), Directed { key, descending }, tag.name.clone())
+        });
+    }
+    match sort.key {
+        SortKey::Size => by(tags, sort.descending, |tag| tag.size),
+        _ => by(tags, sort.descending, |tag| tag.created_at),
+    }
+}
+
+/// A key that sorts one way or the other.
+#[derive(PartialEq, Eq)]
+struct Directed<K> {
+    key: K,
+    descending: bool,
+}
+
+impl<K: Ord> Ord for Directed<K> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let order = self.key.cmp(&other.key);
+        if self.descending { order.reverse() } else { order }
+    }
+}
+
+impl<K: Ord> PartialOrd for Directed<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// A tag and what it points at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedTag {
+    /// The tag.
+    pub tag: Tag,
+    /// Its digest.
+    pub digest: Digest,
+    /// Media type of the manifest.
+    pub media_type: String,
+}
+
+/// Every tag of a repository with its digest. Tags whose manifest is gone are left out; anything else that can't be read is an
+/// error: a list with holes would lie about which tags share a digest.
+pub async fn resolve_all(registry: &dyn Registry, repository: &Repository, tick: Ticker<'_>) -> Result<Vec<ResolvedTag>> {
+    let pages = registry.tags(repository).map_ok(|page| stream::iter(page.into_iter().map(Ok::<_, Error>)));
+    let done = AtomicU64::new(0);
+    let done = &done;
+    let resolved = pages.try_flatten().map(|entry| async move {
+        let entry = entry?;
+        let tag: Tag = entry.name.parse().map_err(|error: crate::oci::InvalidName| {
+            Error::new(ErrorKind::Protocol, "look at", format!("{}/{repository}:{}", registry.name(), entry.name))
+                .because("the server lists a tag that can't be one")
+                .caused_by(error)
+        })?;
+        let selector = Selector::Tag(tag.clone());
+        let head = registry.head(repository, &selector).await;
+        tick(done.fetch_add(1, Atomic::Relaxed) + 1, None);
+        match head {
+            Ok(head) => Ok(Some(ResolvedTag { tag, digest: head.digest, media_type: head.media_type })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.on("look at", reference(registry, repository, &selector))),
+        }
+    });
+    resolved.buffered(registry.concurrency().max(1)).try_filter_map(|tag| std::future::ready(Ok(tag))).try_collect().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(names: &[&str], sort: &str) -> Vec<String> {
+        let mut entries: Vec<TagEntry> = names.iter().map(|name| TagEntry::named(*name)).collect();
+        sort_names(&mut entries, sort.parse().unwrap());
+        entries.into_iter().map(|entry| entry.name).collect()
+    }
+
+    #[test]
+    fn versions_are_numbers_and_other_tags_come_last() {
+        let names = ["latest", "v1.10.0", "v1.9.0", "1.9.1", "v2.0.0-rc.1", "v2.0.0", "v1.2"];
+        assert_eq!(sorted(&names, "semver"), ["v1.9.0", "1.9.1", "v1.10.0", "v2.0.0-rc.1", "v2.0.0", "latest", "v1.2"]);
+        assert_eq!(sorted(&names, "-semver")[..2], ["v2.0.0", "v2.0.0-rc.1"]);
+        assert_eq!(sorted(&names, "-semver")[5..], ["latest", "v1.2"]);
+        assert_eq!(sorted(&["b", "a"], "name"), ["a", "b"]);
+        assert!("date".parse::<Sort>().is_err());
+    }
+}

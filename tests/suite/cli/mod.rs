@@ -1,0 +1,1 @@
+//! The program's commands, run as a person or a script runs them.

@@ -1,0 +1,33 @@
+//! What happens to a test whose real component is missing: it says so and passes, unless `REGCTL_TEST_REQUIRE` is set, when it fails.
+//!
+//! Every test left out is a line in `left-out.txt` in cargo's folder for test files; `tests/run` prints it at the end.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// Turns missing components into failures. `tests/run --require` and the build server set it.
+const REQUIRE: &str = "REGCTL_TEST_REQUIRE";
+
+/// Records that the running test can't do its work because `component` is missing.
+///
+/// # Panics
+/// When missing components are failures.
+pub fn left_out(component: &str, why: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    assert!(std::env::var_os(REQUIRE).is_none(), "{test} needs {component}: {why}");
+    let line = format!("left out: {test}: {component} ({why})\n");
+    // Not `eprint!`, which the test harness swallows when a test passes.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    let record = OpenOptions::new().create(true).append(true).open(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("left-out.txt"));
+    if let Ok(mut file) = record {
+        let _ = file.write_all(line.as_bytes());
+    }
+}
+
+/// Finds an executable on the `PATH`, or among those that `tests/run` unpacked below `target/`.
+pub fn executable(name: &str) -> Option<PathBuf> {
+    let unpacked = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("unpacked/usr/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).chain([unpacked]).map(|folder| folder.join(name)).find(|file| file.is_file())
+}

@@ -1,0 +1,110 @@
+//! The real components behave as the other tests take for granted. When one of these fails, look here first.
+
+use std::process::Command;
+
+use reqwest::header::WWW_AUTHENTICATE;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+
+use crate::support::docker_registry::{DockerRegistry, PASSWORD, Setup, USERNAME};
+use crate::support::http::{client, tls_client, wait};
+use crate::support::keyring::{Keyring, State};
+use crate::support::token_server::Request;
+
+fn send(request: RequestBuilder) -> Response {
+    wait(async { request.send().await.expect("the registry answers") })
+}
+
+fn challenge(response: &Response) -> &str {
+    response.headers().get(WWW_AUTHENTICATE).map_or("", |value| value.to_str().expect("ASCII"))
+}
+
+/// A manifest that can't be there: the answer to its deletion tells whether deleting is switched on.
+const ABSENT: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
+#[test]
+fn a_plain_registry_is_open_and_deletes() {
+    let Some(registry) = DockerRegistry::start(Setup::Plain) else { return };
+    assert_eq!(send(client().get(format!("{}/v2/", registry.address()))).status(), StatusCode::OK);
+    let delete = client().request(Method::DELETE, format!("{}/v2/app/manifests/{ABSENT}", registry.address()));
+    assert_eq!(send(delete).status(), StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn a_registry_with_delete_off_says_405() {
+    let Some(registry) = DockerRegistry::start(Setup::DeleteOff) else { return };
+    let delete = client().request(Method::DELETE, format!("{}/v2/app/manifests/{ABSENT}", registry.address()));
+    assert_eq!(send(delete).status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[test]
+fn a_password_file_knows_one_account() {
+    let Some(registry) = DockerRegistry::start(Setup::Password) else { return };
+    let ping = || client().get(format!("{}/v2/", registry.address()));
+    let refused = send(ping());
+    assert_eq!((refused.status(), challenge(&refused)), (StatusCode::UNAUTHORIZED, "Basic realm=\"regctl-test\""));
+    assert_eq!(send(ping().basic_auth(USERNAME, Some("wrong"))).status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(send(ping().basic_auth(USERNAME, Some(PASSWORD))).status(), StatusCode::OK);
+}
+
+#[test]
+fn tls_is_trusted_through_the_tests_own_authority_only() {
+    let Some(registry) = DockerRegistry::start(Setup::Tls) else { return };
+    let url = format!("{}/v2/", registry.address());
+    assert_eq!(send(tls_client(registry.certificates(), false).get(&url)).status(), StatusCode::OK);
+    assert!(wait(client().get(&url).send()).is_err(), "a client without the authority must not connect");
+}
+
+#[test]
+fn a_client_certificate_is_asked_for() {
+    let Some(registry) = DockerRegistry::start(Setup::ClientCertificate) else { return };
+    let url = format!("{}/v2/", registry.address());
+    assert_eq!(send(tls_client(registry.certificates(), true).get(&url)).status(), StatusCode::OK);
+    assert!(wait(tls_client(registry.certificates(), false).get(&url).send()).is_err(), "without a certificate nobody gets in");
+}
+
+#[test]
+fn the_registry_takes_the_token_servers_tokens() {
+    let Some(registry) = DockerRegistry::start(Setup::Token) else { return };
+    let url = format!("{}/v2/_catalog", registry.address());
+    let refused = send(client().get(&url));
+    let realm = registry.token_server().realm();
+    assert_eq!(challenge(&refused), format!("Bearer realm=\"{realm}\",service=\"regctl-test\",scope=\"registry:catalog:*\""));
+
+    let ask = || client().get(&realm).query(&[("service", "regctl-test"), ("scope", "registry:catalog:*")]);
+    assert_eq!(send(ask().basic_auth(USERNAME, Some("wrong"))).status(), StatusCode::UNAUTHORIZED);
+    let token = |request: RequestBuilder| {
+        let body = wait(async { request.send().await.expect("an answer").bytes().await.expect("a body") });
+        let answer: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        answer["token"].as_str().expect("a token").to_owned()
+    };
+    let catalog = |token: String| send(client().get(&url).bearer_auth(token)).status();
+    assert_eq!(catalog(token(ask())), StatusCode::UNAUTHORIZED, "an anonymous token may only pull");
+    assert_eq!(catalog(token(ask().basic_auth(USERNAME, Some(PASSWORD)))), StatusCode::OK);
+
+    let scopes = vec!["registry:catalog:*".to_owned()];
+    let request = |user: &str| Request { method: "GET".to_owned(), user: user.to_owned(), scopes: scopes.clone() };
+    assert_eq!(registry.token_server().requests(), [request(""), request(USERNAME)]);
+}
+
+/// Asks the keyring whether its default collection is locked, as a client would.
+fn locked(keyring: &Keyring) -> Option<bool> {
+    let output = Command::new("dbus-send")
+        .env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
+        .args(["--session", "--print-reply=literal", "--reply-timeout=1000", "--dest=org.freedesktop.secrets"])
+        .args(["/org/freedesktop/secrets/aliases/default", "org.freedesktop.DBus.Properties.Get"])
+        .args(["string:org.freedesktop.Secret.Collection", "string:Locked"])
+        .output()
+        .expect("dbus-send is there when a keyring is");
+    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+    output.status.success().then(|| answer.trim().ends_with("true"))
+}
+
+#[test]
+fn a_keyring_can_be_met_in_four_states() {
+    for (state, answer) in
+        [(State::Unlocked, Some(false)), (State::Locked, Some(true)), (State::Hung, None), (State::Missing, None)]
+    {
+        let Some(keyring) = Keyring::start(state) else { return };
+        assert_eq!(locked(&keyring), answer, "{state:?}");
+    }
+}
