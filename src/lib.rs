@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod cli;
+pub mod connect;
 pub mod credentials;
 pub mod duration;
 pub mod files;

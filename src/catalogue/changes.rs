@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use super::invalid::Invalid;
 use super::provider::{self, HostRules};
 use super::{
-    Address, AllowList, CaPem, CertificateFile, CredentialStore, Days, Description, DisplayName, Entry, LabelKey, LabelValue,
-    Location, Pin, Proxy, Region, RetentionRule, Schedule, Subnet, TimeOfDay, Username,
+    Address, AllowList, CaPem, CertificateFile, Days, Description, DisplayName, Entry, LabelKey, LabelValue, Location, Pin, Proxy,
+    Region, RetentionRule, Schedule, Subnet, TimeOfDay, Username,
 };
+use crate::credentials::SourceKind;
 use crate::near_miss::nearest;
 use crate::oci::Repository;
 use crate::registry::Kind;
@@ -131,7 +132,7 @@ pub struct Changes {
     /// Labels to take away.
     pub remove_labels: Vec<LabelKey>,
     pub username: Option<Username>,
-    pub credential: Option<CredentialStore>,
+    pub credential: Option<SourceKind>,
     pub credential_command: Option<Vec<String>>,
     pub credential_expires_at: Option<Timestamp>,
     /// Subnets to allow besides those already allowed.
@@ -206,7 +207,7 @@ impl Changes {
         if let Some(command) = &self.credential_command {
             entry.credential_command = command.clone();
             if self.credential.is_none() {
-                entry.credential = Some(CredentialStore::Command);
+                entry.credential = Some(SourceKind::Command);
             }
         }
         for repository in &self.repositories {
@@ -220,7 +221,7 @@ impl Changes {
         self.apply_subnets(entry)?;
         self.apply_tls(entry)?;
         self.apply_schedule(entry)?;
-        if entry.credential == Some(CredentialStore::Command) && entry.credential_command.is_empty() {
+        if entry.credential == Some(SourceKind::Command) && entry.credential_command.is_empty() {
             return Err(Invalid::new("credential = command needs a command").hint("give it with --credential-command"));
         }
         if entry.concurrency.is_some_and(|number| number.get() > CONCURRENCY_MAX) {
@@ -301,7 +302,7 @@ fn unset(entry: &mut Entry, field: Field) {
         Field::Credential => entry.credential = None,
         Field::CredentialCommand => {
             entry.credential_command.clear();
-            if entry.credential == Some(CredentialStore::Command) {
+            if entry.credential == Some(SourceKind::Command) {
                 entry.credential = None;
             }
         }
@@ -321,5 +322,132 @@ fn unset(entry: &mut Entry, field: Field) {
         Field::GarbageCollectionSchedule => entry.garbage_collection_schedule = None,
         Field::Retention => entry.retention.clear(),
         Field::Source => entry.source = None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::HostFacts;
+
+    /// Knows two hosts: one of Amazon, one of Huawei.
+    fn rules(host: &str) -> HostFacts {
+        let facts = |kind, region: &str| HostFacts { kind: Some((kind, "its host")), region: Some(region.to_owned()) };
+        match host {
+            "ecr.example" => facts(Kind::Ecr, "eu-west-1"),
+            "swr.example" => facts(Kind::Swr, "cn-north-4"),
+            _ => HostFacts::default(),
+        }
+    }
+
+    fn entry(address: &str, changes: Changes) -> Result<Entry, Invalid> {
+        let mut entry = Entry::at(address.parse().unwrap());
+        changes.apply(&mut entry, rules).map(|_| entry)
+    }
+
+    fn region(text: &str) -> Option<Region> {
+        Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn provider_and_region() {
+        let ecr = Some(Kind::Ecr);
+        for (address, changes, expected) in [
+            ("https://ecr.example", Changes::default(), Ok((Kind::Ecr, Some("eu-west-1")))),
+            (
+                "https://ecr.example",
+                Changes { region: region("eu-west-1"), ..Changes::default() },
+                Ok((Kind::Ecr, Some("eu-west-1"))),
+            ),
+            ("https://ecr.example", Changes { region: region("us-east-1"), ..Changes::default() }, Err("contradicts")),
+            ("https://a.example", Changes { provider: ecr, ..Changes::default() }, Err("region is required for ecr")),
+            (
+                "https://a.example",
+                Changes { provider: ecr, region: region("x-1"), ..Changes::default() },
+                Ok((Kind::Ecr, Some("x-1"))),
+            ),
+            ("https://swr.example", Changes::default(), Ok((Kind::Swr, Some("cn-north-4")))),
+            ("https://a.example", Changes { provider: Some(Kind::Swr), ..Changes::default() }, Err("region is required for swr")),
+            (
+                "https://a.example",
+                Changes { provider: Some(Kind::Swr), username: Some("cn-north-4@AK".parse().unwrap()), ..Changes::default() },
+                Ok((Kind::Swr, None)),
+            ),
+            ("https://a.example", Changes::default(), Ok((Kind::Native, None))),
+            ("https://ecr.example", Changes { provider: Some(Kind::Native), ..Changes::default() }, Ok((Kind::Native, None))),
+        ] {
+            match (entry(address, changes), expected) {
+                (Ok(entry), Ok((kind, region))) => {
+                    assert_eq!((entry.kind(), entry.region.as_ref().map(Region::as_str)), (kind, region), "{address}");
+                }
+                (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
+                (got, expected) => panic!("{address}: {got:?} instead of {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_inferred_follows_the_address() {
+        let mut moved = entry("https://ecr.example", Changes::default()).unwrap();
+        let to = |address: &str| Changes { address: Some(address.parse().unwrap()), ..Changes::default() };
+        to("https://swr.example").apply(&mut moved, rules).unwrap();
+        assert_eq!((moved.kind(), moved.region.as_ref().unwrap().as_str()), (Kind::Swr, "cn-north-4"));
+        to("https://a.example").apply(&mut moved, rules).unwrap();
+        assert_eq!((moved.kind(), moved.region.clone()), (Kind::Native, None));
+    }
+
+    #[test]
+    fn half_a_schedule_keeps_the_other_half() {
+        let both =
+            Changes { gc_days: Some("Sat,sunday".parse().unwrap()), gc_time: Some("19:30".parse().unwrap()), ..Changes::default() };
+        let mut changed = entry("https://a.example", both).unwrap();
+        Changes { gc_days: Some("Mon".parse().unwrap()), ..Changes::default() }.apply(&mut changed, rules).unwrap();
+        let schedule = changed.garbage_collection_schedule.clone().unwrap();
+        assert_eq!((schedule.days.as_slice()[0].as_str(), schedule.time.to_string().as_str()), ("Monday", "19:30:00+00:00"));
+        Changes { unset: vec![Field::GarbageCollectionSchedule], ..Changes::default() }.apply(&mut changed, rules).unwrap();
+        assert_eq!(changed.garbage_collection_schedule, None);
+        for half in [
+            Changes { gc_days: Some("Mon".parse().unwrap()), ..Changes::default() },
+            Changes { gc_time: Some("19:30".parse().unwrap()), ..Changes::default() },
+        ] {
+            assert!(half.apply(&mut changed, rules).is_err());
+        }
+    }
+
+    #[test]
+    fn fields_that_go_together() {
+        for (changes, words) in [
+            (Changes { credential: Some(SourceKind::Command), ..Changes::default() }, "needs a command"),
+            (Changes { tls_client_cert: Some("/c.pem".into()), ..Changes::default() }, "go together"),
+            (Changes { remove_allow_subnets: vec!["10.0.0.1".parse().unwrap()], ..Changes::default() }, "not in the allow-list"),
+            (
+                Changes { allow_subnets: (0..26).map(|n| format!("10.0.0.{n}").parse().unwrap()).collect(), ..Changes::default() },
+                "at most 25",
+            ),
+            (Changes { concurrency: NonZeroU32::new(1000), ..Changes::default() }, "up to 256"),
+        ] {
+            assert!(entry("https://a.example", changes).unwrap_err().to_string().contains(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn the_location_is_set_once() {
+        let to = |place: &str| Changes { location: Some(place.parse().unwrap()), ..Changes::default() };
+        let mut placed = entry("https://a.example", to("de/fra")).unwrap();
+        assert!(to("de/fra").apply(&mut placed, rules).is_ok());
+        assert!(to("de/txl").apply(&mut placed, rules).is_err());
+    }
+
+    #[test]
+    fn fields_to_unset() {
+        for field in Field::ALL {
+            assert_eq!(field.word().parse::<Field>().unwrap(), *field);
+            assert_eq!(field.word().replace('_', "-").parse::<Field>().unwrap(), *field);
+        }
+        for (fixed, _) in FIXED {
+            assert!(fixed.parse::<Field>().unwrap_err().to_string().contains("can't be unset"), "{fixed}");
+        }
+        assert_eq!("desription".parse::<Field>().unwrap_err().hint.as_deref(), Some("did you mean description?"));
+        assert!("bogus".parse::<Field>().unwrap_err().to_string().contains("one of provider"));
     }
 }

@@ -15,6 +15,7 @@ use super::subnet::AllowList;
 use super::tls::Tls;
 use super::values::{Description, DisplayName, LabelKey, LabelValue, Location, Proxy, Region, Username};
 use super::{name::Name, timestamp};
+use crate::credentials::SourceKind;
 use crate::oci::Repository;
 use crate::registry::Kind;
 
@@ -68,22 +69,6 @@ words! {
         Inactive = "inactive",
         /// Hidden, kept until its time is over.
         Removed = "removed",
-    }
-
-    /// Where the secret of an entry is kept.
-    CredentialStore = "a credential store" {
-        /// The operating system's keyring.
-        Keyring = "keyring",
-        /// The environment.
-        Env = "env",
-        /// What a command prints.
-        Command = "command",
-        /// Docker's or Podman's login.
-        Docker = "docker",
-        /// The vault that a passphrase opens.
-        EncryptedFile = "encrypted-file",
-        /// Nowhere: sign in as nobody.
-        None = "none",
     }
 }
 
@@ -147,9 +132,9 @@ pub struct Entry {
     /// Who signs in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<Username>,
-    /// Where the secret is, when somebody said so; [`Entry::credential_store`] knows what it means when nobody did.
+    /// Where the secret is, when somebody said so; [`Entry::credential_source`] knows what it means when nobody did.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub credential: Option<CredentialStore>,
+    pub credential: Option<SourceKind>,
     /// The command that prints the secret, with its arguments.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub credential_command: Vec<String>,
@@ -259,14 +244,13 @@ impl Entry {
         self.provider.unwrap_or(Kind::Native)
     }
 
-    /// Where its secret is kept. Where nobody said: in the keyring if it has a user name, nowhere if not, so that a registry without
-    /// sign-in never touches the keyring.
-    pub fn credential_store(&self) -> CredentialStore {
-        match (self.credential, &self.username) {
-            (Some(store), _) => store,
-            (None, _) if !self.credential_command.is_empty() => CredentialStore::Command,
-            (None, Some(_)) => CredentialStore::Keyring,
-            (None, None) => CredentialStore::None,
+    /// Where its secret is kept. Where nobody said: with the command if there is one, in the keyring if there is a user name, else nowhere,
+    /// so that a registry without sign-in never touches the keyring.
+    pub fn credential_source(&self) -> SourceKind {
+        match self.credential {
+            Some(kind) => kind,
+            None if !self.credential_command.is_empty() => SourceKind::Command,
+            None => SourceKind::when_unsaid(self.username.as_ref().map(Username::as_str)),
         }
     }
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::changes::Changes;
 use super::error::{Error, Result};
 use super::provider::HostRules;
-use super::{Catalogue, CredentialStore, Entry, Name, State, timestamp};
+use super::{Catalogue, Entry, Name, State, timestamp};
+use crate::credentials::SourceKind;
 
 /// Whether a new entry becomes the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,7 +64,7 @@ pub struct Updated {
     /// The fields that changed; none means that nothing did.
     pub changed: Vec<String>,
     /// Where the credential was that doesn't belong to the entry any more, because the entry is at another host now.
-    pub detached: Option<CredentialStore>,
+    pub detached: Option<SourceKind>,
     /// What was inferred.
     pub notes: Vec<String>,
 }
@@ -124,13 +125,13 @@ impl Catalogue {
             (Some(old), Some(new)) => !old.same_server(new),
             _ => false,
         };
-        let detached = match before.credential_store() {
+        let detached = match before.credential_source() {
             // Docker's logins are kept by host, so a new host finds its own
-            CredentialStore::None | CredentialStore::Docker => None,
+            SourceKind::None | SourceKind::Docker => None,
             store => (moved && !how.keep_credentials).then_some(store),
         };
         if detached.is_some() && changes.credential.is_none() && changes.credential_command.is_none() {
-            after.credential = Some(CredentialStore::None);
+            after.credential = Some(SourceKind::None);
         }
         let mut changed = differences(before, &after);
         if !changed.is_empty() && !how.allow_duplicate && !before.same_place(&after) {
@@ -351,4 +352,247 @@ fn differences(before: &Entry, after: &Entry) -> Vec<String> {
     let gone = before.keys().filter(|key| !after.contains_key(*key));
     let new = after.iter().filter(|(key, value)| before.get(*key) != Some(value)).map(|(key, _)| key);
     new.chain(gone).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{HostFacts, Settings, TrashRetention};
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn rules(_: &str) -> HostFacts {
+        HostFacts::default()
+    }
+
+    fn name(text: &str) -> Name {
+        text.parse().unwrap()
+    }
+
+    fn at(address: &str) -> Entry {
+        Entry::at(address.parse().unwrap())
+    }
+
+    /// Active entries `a`, `b`… at hosts of their own; the first is the default.
+    fn catalogue(names: &[&str]) -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        for text in names {
+            catalogue.add(name(text), at(&format!("https://{text}.example")), Adding::default(), NOW).unwrap();
+        }
+        catalogue
+    }
+
+    fn is_conflict<T: std::fmt::Debug>(result: Result<T>) -> bool {
+        matches!(result, Err(Error::Conflict { .. }))
+    }
+
+    fn state(catalogue: &Catalogue, of: &str) -> State {
+        catalogue.get(of).unwrap().state
+    }
+
+    #[test]
+    fn the_first_becomes_the_default_and_nothing_else_in_silence() {
+        let mut list = catalogue(&["a", "b"]);
+        assert_eq!(list.default_name(), Some("a"));
+        let yes = Adding { default: BecomeDefault::Yes, ..Adding::default() };
+        let added = list.add(name("c"), at("https://c.example"), yes, NOW).unwrap();
+        assert_eq!((added.is_default, added.previous_default.as_deref()), (true, Some("a")));
+        assert_eq!(list.remove(&name("c"), NOW).unwrap(), Outcome::ChangedAndNoDefault);
+        assert_eq!(list.default_name(), None);
+        assert!(!list.add(name("d"), at("https://d.example"), Adding::default(), NOW).unwrap().is_default, "others are in use");
+
+        let mut list = Catalogue::default();
+        let no = Adding { default: BecomeDefault::No, ..Adding::default() };
+        assert!(!list.add(name("a"), at("https://a.example"), no, NOW).unwrap().is_default);
+
+        let mut list = Catalogue::default();
+        let down = Entry { state: State::Inactive, ..at("https://down.example") };
+        assert!(is_conflict(list.add(name("down"), down.clone(), yes, NOW)));
+        assert!(!list.add(name("down"), down, Adding::default(), NOW).unwrap().is_default);
+        assert!(list.add(name("up"), at("https://up.example"), Adding::default(), NOW).unwrap().is_default);
+    }
+
+    #[test]
+    fn names_and_places_are_taken_once() {
+        let mut list = catalogue(&["a"]);
+        let mut add = |to: &str, entry: Entry, allow_duplicate| {
+            list.add(name(to), entry, Adding { allow_duplicate, ..Adding::default() }, NOW)
+        };
+        assert!(is_conflict(add("a", at("https://other.example"), false)));
+        assert!(is_conflict(add("two", at("https://A.example:443"), false)));
+        assert!(add("two", at("https://a.example"), true).is_ok());
+        let team = Entry { namespace: Some("team".parse().unwrap()), ..at("https://a.example") };
+        assert!(add("three", team, false).is_ok());
+        let user = Entry { username: Some("bob".parse().unwrap()), ..at("https://a.example") };
+        assert!(add("four", user, false).is_ok());
+        assert!(add("hub", at("https://docker.io"), false).is_ok());
+        assert!(is_conflict(add("hub2", at("https://index.docker.io"), false)), "Docker Hub is one place");
+        list.remove(&name("a"), NOW).unwrap();
+        assert!(
+            is_conflict(list.add(name("a"), at("https://new.example"), Adding::default(), NOW)),
+            "a removed entry keeps its name"
+        );
+    }
+
+    #[test]
+    fn a_whole_life() {
+        let mut list = catalogue(&["a"]);
+        let id = list.get("a").unwrap().id(&name("a"));
+        let a = name("a");
+        assert_eq!(list.activate(&a, NOW).unwrap(), Outcome::Already);
+        assert_eq!(list.deactivate(&a, NOW).unwrap(), Outcome::Changed);
+        assert_eq!(list.deactivate(&a, NOW).unwrap(), Outcome::Already);
+        assert!(is_conflict(list.usable(&a).map(|_| ())) && is_conflict(list.set_default(&a)));
+        assert!(is_conflict(list.purge(&a)) && is_conflict(list.restore(&a, false, NOW)));
+        list.remove(&a, NOW).unwrap();
+        assert_eq!(list.remove(&a, NOW).unwrap(), Outcome::Already);
+        assert_eq!(state(&list, "a"), State::Removed);
+        for refused in [list.activate(&a, NOW).map(drop), list.deactivate(&a, NOW).map(drop), list.set_default(&a).map(drop)] {
+            assert!(is_conflict(refused));
+        }
+        list.restore(&a, false, NOW).unwrap();
+        assert_eq!((state(&list, "a"), list.default_name(), list.get("a").unwrap().removed_at), (State::Inactive, None, None));
+        list.activate(&a, NOW).unwrap();
+        assert_eq!(list.get("a").unwrap().id(&a), id);
+        list.remove(&a, NOW).unwrap();
+        assert_eq!(list.purgeable(&a).unwrap(), id);
+        list.purge(&a).unwrap();
+        assert!(matches!(list.purge(&a), Err(Error::NotFound { .. })));
+    }
+
+    #[test]
+    fn a_place_taken_meanwhile_is_seen_when_restoring() {
+        let mut list = catalogue(&["a"]);
+        list.remove(&name("a"), NOW).unwrap();
+        list.add(name("b"), at("https://a.example"), Adding::default(), NOW).unwrap();
+        assert!(is_conflict(list.restore(&name("a"), false, NOW)));
+        assert_eq!(state(&list, "a"), State::Removed);
+        list.restore(&name("a"), true, NOW).unwrap();
+    }
+
+    #[test]
+    fn removed_entries_expire_after_the_retention() {
+        let mut list = catalogue(&["a", "b"]);
+        list.remove(&name("a"), NOW).unwrap();
+        let day = |days: i64| Timestamp::from_second(days * 86_400).unwrap();
+        assert_eq!(list.purge_after(list.get("a").unwrap()), Some(day(30)));
+        assert!(list.expired(day(29)).is_empty());
+        assert_eq!(list.expired(day(30)), [name("a")]);
+        list.settings = Settings { trash_retention: TrashRetention::Forever };
+        assert!(list.expired(Timestamp::MAX).is_empty());
+    }
+
+    #[test]
+    fn updating_is_a_patch() {
+        let mut list = catalogue(&["a", "b"]);
+        let id = list.get("a").unwrap().id(&name("a"));
+        let changes = Changes { description: Some("d".parse().unwrap()), ..Changes::default() };
+        let later = Timestamp::from_second(60).unwrap();
+        let updated = list.update(&name("a"), &changes, &Updating::default(), rules, later).unwrap();
+        assert_eq!((updated.changed, updated.id, updated.detached), (vec!["description".to_owned()], id, None));
+        assert_eq!(list.get("a").unwrap().updated_at, Some(later));
+        let before = list.clone();
+        assert!(list.update(&name("a"), &changes, &Updating::default(), rules, Timestamp::MAX).unwrap().changed.is_empty());
+        assert_eq!(list, before);
+        let rename = |to: &str| Updating { name: Some(name(to)), ..Updating::default() };
+        assert!(is_conflict(list.update(&name("a"), &Changes::default(), &rename("b"), rules, later)));
+        list.update(&name("a"), &Changes::default(), &rename("c"), rules, later).unwrap();
+        assert_eq!((list.default_name(), list.get("c").unwrap().id(&name("c"))), (Some("c"), id));
+        let move_on_b = Changes { address: Some("https://b.example".parse().unwrap()), ..Changes::default() };
+        assert!(is_conflict(list.update(&name("c"), &move_on_b, &Updating::default(), rules, later)));
+        list.remove(&name("b"), later).unwrap();
+        assert!(is_conflict(list.update(&name("b"), &changes, &Updating::default(), rules, later)));
+    }
+
+    #[test]
+    fn a_credential_does_not_follow_to_another_host() {
+        let to = |address: &str| Changes { address: Some(address.parse().unwrap()), ..Changes::default() };
+        for (address, keep, detached) in [
+            ("https://elsewhere.example", false, Some(SourceKind::Keyring)),
+            ("https://a.example:8443", false, Some(SourceKind::Keyring)),
+            ("https://elsewhere.example", true, None),
+            ("https://a.example/path", false, None),
+        ] {
+            let mut list = Catalogue::default();
+            let entry = Entry { username: Some("bob".parse().unwrap()), ..at("https://a.example") };
+            list.add(name("a"), entry, Adding::default(), NOW).unwrap();
+            let how = Updating { keep_credentials: keep, ..Updating::default() };
+            let updated = list.update(&name("a"), &to(address), &how, rules, NOW).unwrap();
+            assert_eq!(updated.detached, detached, "{address}");
+            let left = list.get("a").unwrap().credential_source();
+            assert_eq!(left == SourceKind::None, detached.is_some());
+        }
+    }
+
+    #[test]
+    fn an_entry_without_address_can_not_be_used() {
+        let mut list = Catalogue::default();
+        list.add(name("new"), Entry::default(), Adding::default(), NOW).unwrap();
+        assert!(list.usable(&name("new")).unwrap_err().to_string().contains("no hostname yet"));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Add(u8, BecomeDefault),
+        Activate(u8),
+        Deactivate(u8),
+        Remove(u8),
+        Restore(u8),
+        Purge(u8),
+        Default(u8),
+        Rename(u8, u8),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let default = prop_oneof![Just(BecomeDefault::IfFirst), Just(BecomeDefault::Yes), Just(BecomeDefault::No)];
+        let one = 0u8..4;
+        proptest::collection::vec(
+            prop_oneof![
+                (one.clone(), default).prop_map(|(n, d)| Step::Add(n, d)),
+                one.clone().prop_map(Step::Activate),
+                one.clone().prop_map(Step::Deactivate),
+                one.clone().prop_map(Step::Remove),
+                one.clone().prop_map(Step::Restore),
+                one.clone().prop_map(Step::Purge),
+                one.clone().prop_map(Step::Default),
+                (one.clone(), one).prop_map(|(a, b)| Step::Rename(a, b)),
+            ],
+            0..40,
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn any_life_keeps_the_rules(steps in steps()) {
+            let n = |number: u8| name(&format!("r{number}"));
+            let mut list = Catalogue::default();
+            for step in steps {
+                let before = list.clone();
+                let done = match step {
+                    Step::Add(a, default) => list.add(n(a), at(&format!("https://h{a}.example")), Adding { default, allow_duplicate: true }, NOW).map(drop),
+                    Step::Activate(a) => list.activate(&n(a), NOW).map(drop),
+                    Step::Deactivate(a) => list.deactivate(&n(a), NOW).map(drop),
+                    Step::Remove(a) => list.remove(&n(a), NOW).map(drop),
+                    Step::Restore(a) => list.restore(&n(a), true, NOW),
+                    Step::Purge(a) => list.purge(&n(a)),
+                    Step::Default(a) => list.set_default(&n(a)).map(drop),
+                    Step::Rename(a, b) => {
+                        let how = Updating { name: Some(n(b)), ..Updating::default() };
+                        list.update(&n(a), &Changes::default(), &how, rules, NOW).map(drop)
+                    }
+                };
+                if done.is_err() {
+                    prop_assert_eq!(&list, &before, "a refused step changes nothing");
+                }
+                if let Some(default) = list.default_name() {
+                    let entry = list.get(default);
+                    prop_assert!(entry.is_some_and(|entry| entry.state != State::Removed), "the default is never removed");
+                }
+                for (_, entry) in list.entries() {
+                    prop_assert_eq!(entry.removed_at.is_some(), entry.state == State::Removed);
+                }
+            }
+        }
+    }
 }

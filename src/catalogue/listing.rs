@@ -227,3 +227,118 @@ fn open_token(token: &str, filter: &Filter, order: Order) -> std::result::Result
             .hint("repeat the filters and the order of the first page, and change nothing in the token")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Adding;
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    fn catalogue() -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        for (number, (name, address, provider, label)) in [
+            ("prod", "https://harbor.example.com", Some(Kind::Harbor), Some("prod")),
+            ("hub", "https://index.docker.io", Some(Kind::Dockerhub), None),
+            ("lab", "http://localhost:5000", None, Some("lab")),
+            ("old", "https://old.example", None, None),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut entry = Entry { provider, ..Entry::at(address.parse().unwrap()) };
+            entry.labels.extend(label.map(|value| ("env".parse().unwrap(), value.parse().unwrap())));
+            let now = Timestamp::from_second(number as i64).unwrap();
+            catalogue.add(name.parse().unwrap(), entry, Adding::default(), now).unwrap();
+        }
+        catalogue.remove(&"old".parse().unwrap(), Timestamp::UNIX_EPOCH).unwrap();
+        catalogue
+    }
+
+    fn names(catalogue: &Catalogue, filter: &Filter, order: &str) -> Vec<String> {
+        let page = catalogue.page(filter, order.parse().unwrap(), None, None).unwrap();
+        page.items.iter().map(|(name, _)| name.to_string()).collect()
+    }
+
+    #[test]
+    fn filters() {
+        let catalogue = catalogue();
+        let none = Filter::default();
+        let id = catalogue.get("lab").unwrap().id(&"lab".parse().unwrap()).to_string();
+        for (filter, expected) in [
+            (none.clone(), vec!["hub", "lab", "prod"]),
+            (Filter { all: true, ..none.clone() }, vec!["hub", "lab", "old", "prod"]),
+            (Filter { state: Some(State::Removed), ..none.clone() }, vec!["old"]),
+            (Filter { state: Some(State::Inactive), ..none.clone() }, vec![]),
+            (Filter { name: Some("*a*".parse().unwrap()), ..none.clone() }, vec!["lab"]),
+            (Filter { host: Some("docker.io".into()), ..none.clone() }, vec!["hub"]),
+            (Filter { host: Some("LOCALHOST:5000".into()), ..none.clone() }, vec!["lab"]),
+            (Filter { host: Some("localhost:1".into()), ..none.clone() }, vec![]),
+            (Filter { id: Some(id), ..none.clone() }, vec!["lab"]),
+            (Filter { provider: Some(Kind::Native), ..none.clone() }, vec!["lab"]),
+            (Filter { docker_registry: Some(true), ..none.clone() }, vec!["hub"]),
+            (Filter { docker_registry: Some(false), ..none.clone() }, vec!["lab", "prod"]),
+            (Filter { location: Some("de/fra".parse().unwrap()), ..none.clone() }, vec![]),
+            (Filter { labels: vec![("env".parse().unwrap(), None)], ..none.clone() }, vec!["lab", "prod"]),
+            (Filter { labels: vec![("env".parse().unwrap(), Some("lab".parse().unwrap()))], ..none.clone() }, vec!["lab"]),
+        ] {
+            assert_eq!(names(&catalogue, &filter, "name"), expected, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn orders() {
+        let catalogue = catalogue();
+        for (order, expected) in [
+            ("name", ["hub", "lab", "prod"]),
+            ("-name", ["prod", "lab", "hub"]),
+            ("created", ["prod", "hub", "lab"]),
+            ("-created", ["lab", "hub", "prod"]),
+            ("address", ["lab", "prod", "hub"]),
+            ("provider", ["hub", "prod", "lab"]),
+            ("-state", ["hub", "lab", "prod"]),
+        ] {
+            assert_eq!(names(&catalogue, &Filter::default(), order), expected, "{order}");
+        }
+        assert_eq!("nmae".parse::<Order>().unwrap_err().hint.as_deref(), Some("did you mean name?"));
+        assert!("".parse::<Order>().is_err() && "--name".parse::<Order>().is_err());
+    }
+
+    #[test]
+    fn a_token_belongs_to_one_list() {
+        let catalogue = catalogue();
+        let one = NonZeroUsize::new(1);
+        let token = catalogue.page(&Filter::default(), Order::default(), one, None).unwrap().next.unwrap();
+        let open =
+            |filter: &Filter, order: &str, token: &str| catalogue.page(filter, order.parse().unwrap(), one, Some(token)).map(drop);
+        assert!(open(&Filter::default(), "name", &token).is_ok());
+        assert!(open(&Filter::default(), "-name", &token).is_err());
+        assert!(open(&Filter { all: true, ..Filter::default() }, "name", &token).is_err());
+        for changed in [format!("{token}A"), token[1..].to_owned(), String::new(), "x".into(), token.to_uppercase()] {
+            assert!(open(&Filter::default(), "name", &changed).is_err(), "{changed}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn pages_give_everything_once(order in proptest::sample::select(vec!["name", "-name", "created", "-state", "provider"]), limit in 1usize..6) {
+            let catalogue = catalogue();
+            let (filter, limit) = (Filter { all: true, ..Filter::default() }, NonZeroUsize::new(limit));
+            let (mut seen, mut token) = (Vec::new(), None);
+            loop {
+                let page = catalogue.page(&filter, order.parse().unwrap(), limit, token.as_deref()).unwrap();
+                seen.extend(page.items.iter().map(|(name, _)| name.to_string()));
+                token = page.next;
+                if token.is_none() {
+                    break;
+                }
+            }
+            prop_assert_eq!(seen, names(&catalogue, &filter, order));
+        }
+
+        #[test]
+        fn any_token_is_answered(token in ".{0,60}") {
+            let _ = catalogue().page(&Filter::default(), Order::default(), None, Some(&token));
+        }
+    }
+}

@@ -66,3 +66,87 @@ pub(super) fn split_host(text: &str) -> (&str, Option<&str>) {
         _ => (text, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{Adding, Origin};
+    use jiff::Timestamp;
+
+    fn catalogue() -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        for (name, address, id) in [
+            ("prod", "https://harbor.example.com", "0198c0de-0000-7000-8000-000000000001"),
+            ("team", "https://harbor.example.com", "0198c0de-0000-7000-8000-000000000002"),
+            ("hub", "https://index.docker.io", "11111111-2222-7000-8000-000000000003"),
+            ("lab", "http://localhost:5000", "33333333-2222-7000-8000-000000000004"),
+            ("lab-six", "http://[::1]:5000", "44444444-2222-7000-8000-000000000005"),
+        ] {
+            let entry = Entry {
+                id: Some(id.parse().unwrap()),
+                source: (name == "hub").then(|| Origin {
+                    system: "rancher".into(),
+                    id: Some("1sp7".into()),
+                    extra: Default::default(),
+                }),
+                ..Entry::at(address.parse().unwrap())
+            };
+            let how = Adding { allow_duplicate: true, ..Adding::default() };
+            catalogue.add(name.parse().unwrap(), entry, how, Timestamp::UNIX_EPOCH).unwrap();
+        }
+        catalogue
+    }
+
+    #[test]
+    fn ways_to_find_an_entry() {
+        let catalogue = catalogue();
+        for (given, found) in [
+            ("prod", "prod"),
+            ("0198c0de-0000-7000-8000-000000000002", "team"),
+            ("11111111", "hub"),
+            ("11111111-2222", "hub"),
+            ("33333333-2222-7000-8000-00000000000", "lab"),
+            ("1sp7", "hub"),
+            ("docker.io", "hub"),
+            ("registry-1.docker.io", "hub"),
+            ("registry.hub.docker.com:443", "hub"),
+            ("LOCALHOST:5000", "lab"),
+            ("localhost", "lab"),
+            ("[::1]:5000", "lab-six"),
+            ("[::1]", "lab-six"),
+        ] {
+            assert_eq!(catalogue.find(given).unwrap().0.as_str(), found, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_found_finds_nothing() {
+        let catalogue = catalogue();
+        for given in ["", "1111111", "0198c0df", "localhost:5001", "harbor", "*", "0198c0de-0000-7000-8000-000000000009", "::1"] {
+            assert!(matches!(catalogue.find(given), Err(Error::NotFound { .. })), "{given}");
+        }
+        match catalogue.find("prdo") {
+            Err(Error::NotFound { suggestion, .. }) => assert_eq!(suggestion.as_deref(), Some("prod")),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn more_than_one_is_never_chosen_from() {
+        let catalogue = catalogue();
+        for given in ["harbor.example.com", "0198c0de", "0198c0de-0000-7000"] {
+            match catalogue.find(given) {
+                Err(Error::Ambiguous { candidates, .. }) => assert_eq!(candidates, ["prod", "team"], "{given}"),
+                other => panic!("{given}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_removed_entry_is_not_at_its_host_any_more() {
+        let mut catalogue = catalogue();
+        catalogue.remove(&"team".parse().unwrap(), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(catalogue.find("harbor.example.com").unwrap().0.as_str(), "prod");
+        assert!(catalogue.find("team").is_ok());
+    }
+}

@@ -37,7 +37,7 @@ use jiff::Timestamp;
 
 pub use address::{Address, Scheme};
 pub use changes::{Ca, Changes, Field};
-pub use entry::{CredentialStore, Entry, Features, Origin, State, namespace};
+pub use entry::{Entry, Features, Origin, State, namespace};
 pub use error::{Error, Result};
 pub use format::Warning;
 pub use invalid::Invalid;

@@ -79,6 +79,9 @@ impl Catalogue {
     /// # Errors
     /// When the grammar is broken, no registry fits or more than one, or there is no default and one is needed.
     pub fn target(&self, text: &str, options: &TargetOptions<'_>) -> Result<Target> {
+        if text.is_empty() {
+            return Err(text.parse::<Reference>().expect_err("nothing is no reference").into());
+        }
         if text.starts_with("oci:") {
             return Err(Error::Layout);
         }
@@ -241,4 +244,198 @@ fn is_address(text: &str) -> bool {
     let (host, port) = split_host(text);
     let numbered = port.is_none_or(|port| port.parse::<u16>().is_ok());
     numbered && (host == "localhost" || host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Adding;
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    fn catalogue() -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        for (name, address, namespace, state) in [
+            ("prod", "https://harbor.example.com", Some("team-a"), State::Active),
+            ("deep", "https://harbor.example.com", Some("team-a/deep"), State::Active),
+            ("all", "https://harbor.example.com:8443", None, State::Active),
+            ("hub", "https://docker.io", None, State::Active),
+            ("lab", "http://localhost:5000", None, State::Active),
+            ("twin", "http://twins.example", None, State::Active),
+            ("twin-off", "http://twins.example", None, State::Inactive),
+            ("one", "https://same.example", None, State::Active),
+            ("two", "https://same.example", None, State::Active),
+            ("inner", "https://proxy.example/docker/v", Some("x"), State::Active),
+        ] {
+            let namespace = namespace.map(|text| text.parse().unwrap());
+            let entry = Entry { namespace, state, ..Entry::at(address.parse().unwrap()) };
+            let how = Adding { allow_duplicate: true, ..Adding::default() };
+            catalogue.add(name.parse().unwrap(), entry, how, Timestamp::UNIX_EPOCH).unwrap();
+        }
+        catalogue
+    }
+
+    /// `registry | repository | tag-or-digest` in short.
+    fn shown(target: Result<Target>) -> String {
+        match target {
+            Ok(target) => {
+                let place = match &target.place {
+                    Place::Entry(name) => name.to_string(),
+                    Place::AdHoc(address) => address.to_string(),
+                };
+                let repository = target.repository.as_ref().map_or("*", Repository::as_str);
+                let selector = target.selector().map_or(String::new(), |selector| format!(" {selector}"));
+                format!("{place} {repository}{selector}")
+            }
+            Err(error) => format!("! {error}"),
+        }
+    }
+
+    #[test]
+    fn references() {
+        let catalogue = catalogue();
+        let digest = format!("sha256:{}", "a".repeat(64));
+        for (text, expected) in [
+            // the default, which is prod
+            ("web", "prod team-a/web"),
+            ("web:v1", "prod team-a/web v1"),
+            ("web:8080", "prod team-a/web 8080"),
+            ("my.app", "prod team-a/my.app"),
+            ("my.app:1.0", "prod team-a/my.app 1.0"),
+            ("sub/web", "prod team-a/sub/web"),
+            ("team-a/web", "prod team-a/web"),
+            ("//other/app", "prod other/app"),
+            ("//app:v1", "prod app v1"),
+            // an entry by name
+            ("prod/web:v1", "prod team-a/web v1"),
+            ("prod/team-a/web", "prod team-a/web"),
+            ("prod//other/app", "prod other/app"),
+            ("prod", "prod *"),
+            ("prod/", "prod *"),
+            ("lab/app", "lab app"),
+            (&format!("lab/app:v1@{digest}"), &format!("lab app {digest}")),
+            // Docker Hub alone has a library
+            ("hub/nginx", "hub library/nginx"),
+            ("hub/acme/web", "hub acme/web"),
+            ("docker.io/nginx:1", "hub library/nginx 1"),
+            ("registry-1.docker.io/library/nginx", "hub library/nginx"),
+            ("ghcr.io/nginx", "https://ghcr.io nginx"),
+            // an entry by host, where the name is the full one
+            ("harbor.example.com/team-a/web", "prod team-a/web"),
+            ("HARBOR.example.com:443/team-a/web", "prod team-a/web"),
+            ("harbor.example.com/team-a/deep/web", "deep team-a/deep/web"),
+            ("harbor.example.com/team-a/deepest/web", "prod team-a/deepest/web"),
+            ("harbor.example.com:8443/any/thing", "all any/thing"),
+            ("harbor.example.com:8443", "all *"),
+            ("localhost:5000/app", "lab app"),
+            ("twins.example/app", "twin app"),
+            ("proxy.example/docker/v/x/app", "inner x/app"),
+            // hosts that nobody has added
+            ("127.0.0.1:5000/app:v1", "http://127.0.0.1:5000 app v1"),
+            ("localhost/app", "http://localhost app"),
+            ("localhost:5001", "http://localhost:5001 *"),
+            ("quay.io/org/app", "https://quay.io org/app"),
+            ("proxy.example/elsewhere/app", "https://proxy.example elsewhere/app"),
+        ] {
+            assert_eq!(shown(catalogue.target(text, &TargetOptions::default())), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_registry_named_apart() {
+        let catalogue = catalogue();
+        for (registry, text, expected) in [
+            ("lab", "prod/web", "lab prod/web"),
+            ("lab", "localhost/web:v1", "lab localhost/web v1"),
+            ("prod", "web", "prod team-a/web"),
+            ("prod", "//web", "prod web"),
+            ("quay.io", "org/app", "https://quay.io org/app"),
+            ("prdo", "web", "! no registry called prdo"),
+        ] {
+            let options = TargetOptions { registry: Some(registry), ..TargetOptions::default() };
+            assert_eq!(shown(catalogue.target(text, &options)), expected, "-r {registry} {text}");
+        }
+    }
+
+    #[test]
+    fn the_default_of_the_shell_comes_first() {
+        let catalogue = catalogue();
+        let with = |default| TargetOptions { default: Some(default), ..TargetOptions::default() };
+        assert_eq!(shown(catalogue.target("app", &with("lab"))), "lab app");
+        assert_eq!(shown(catalogue.target("app", &with("localhost:5000"))), "lab app");
+        assert_eq!(shown(catalogue.target("app", &with("quay.io"))), "https://quay.io app");
+        assert!(matches!(catalogue.target("app", &with("ghost")), Err(Error::GhostDefault { .. })));
+        let mut none = catalogue.clone();
+        none.clear_default();
+        assert!(matches!(none.target("app", &TargetOptions::default()), Err(Error::NoDefault)));
+        assert!(matches!(none.target("xy/app", &TargetOptions::default()), Err(Error::NotFound { .. })));
+    }
+
+    #[test]
+    fn what_can_not_be_told() {
+        let catalogue = catalogue();
+        for (text, expected) in [
+            ("prdo/web", "! no registry called prdo"),
+            ("same.example/app", "! same.example/app fits more than one registry: one, two"),
+            ("same.example", "! same.example fits more than one registry: one, two"),
+            ("harbor.example.com/other/app", "! harbor.example.com/other/app fits more than one registry: deep, prod"),
+        ] {
+            assert_eq!(shown(catalogue.target(text, &TargetOptions::default())), expected, "{text}");
+        }
+        for bad in [
+            "",
+            "Web",
+            "web:",
+            "web@sha256:1",
+            "prod/Web",
+            "prod/web:a b",
+            "https://x.example/app",
+            "prod///x",
+            "quay.io:99999/x",
+            "a\u{1b}[2J",
+        ] {
+            assert!(catalogue.target(bad, &TargetOptions::default()).is_err(), "{bad}");
+        }
+        assert!(matches!(catalogue.target("oci:./layout:v1", &TargetOptions::default()), Err(Error::Layout)));
+    }
+
+    #[test]
+    fn where_a_registry_is_wanted() {
+        let catalogue = catalogue();
+        for (text, expected) in [
+            (None, "prod *"),
+            (Some("lab"), "lab *"),
+            (Some("localhost:5000"), "lab *"),
+            (Some("registry.example.org"), "https://registry.example.org *"),
+            (Some("lab/app"), "lab app"),
+            (Some("prdo"), "! no registry called prdo"),
+            (Some("harbor.example.com"), "! harbor.example.com fits more than one registry: all, deep, prod"),
+        ] {
+            assert_eq!(shown(catalogue.target_registry(text, &TargetOptions::default())), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn plain_http_to_a_stranger_has_to_be_asked_for() {
+        let options = TargetOptions { plain_http: true, ..TargetOptions::default() };
+        assert_eq!(shown(Catalogue::default().target("10.0.0.7:5000/app", &options)), "http://10.0.0.7:5000 app");
+        assert_eq!(shown(Catalogue::default().target("10.0.0.7:5000/app", &TargetOptions::default())), "https://10.0.0.7:5000 app");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(text in "[a-z0-9./:@-]{0,30}|.{0,40}") {
+            let catalogue = catalogue();
+            let _ = catalogue.target(&text, &TargetOptions::default());
+            let _ = catalogue.target_registry(Some(&text), &TargetOptions::default());
+        }
+
+        #[test]
+        fn full_references_read_back(name in "(prod|lab|hub)", repository in "[a-z0-9]{1,8}(/[a-z0-9]{1,8}){0,2}", tag in "[a-z0-9]{1,8}") {
+            let catalogue = catalogue();
+            let first = catalogue.target(&format!("{name}/{repository}:{tag}"), &TargetOptions::default()).unwrap();
+            let full = format!("{name}/{}:{tag}", first.repository.as_ref().unwrap());
+            prop_assert_eq!(catalogue.target(&full, &TargetOptions::default()).unwrap(), first);
+        }
+    }
 }

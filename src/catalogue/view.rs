@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::tls::CaSummary;
-use super::{Catalogue, CredentialStore, Effect, Entry, Features, Name, Origin, Pin, RetentionRule, Schedule, State, Subnet};
+use super::{Catalogue, Effect, Entry, Features, Name, Origin, Pin, RetentionRule, Schedule, State, Subnet};
+use crate::credentials::SourceKind;
 use crate::oci::Repository;
 use crate::registry::Kind;
 
@@ -82,7 +83,7 @@ pub struct View {
     pub state: State,
     pub is_default: bool,
     pub username: Option<String>,
-    pub credential: CredentialStore,
+    pub credential: SourceKind,
     pub credential_command: Option<Vec<String>>,
     pub credential_expires_at: Option<Timestamp>,
     pub has_secret: Option<bool>,
@@ -119,8 +120,8 @@ impl Catalogue {
         // fields of other systems that are kept under the names they had there
         let extra = |key: &str| entry.source.as_ref()?.extra.get(key)?.as_str().map(str::to_owned);
         let (subjects, not_after) = known.ca.map(|ca| (ca.subjects, ca.not_after)).unzip();
-        let has_secret = match entry.credential_store() {
-            CredentialStore::None => Some(false),
+        let has_secret = match entry.credential_source() {
+            SourceKind::None => Some(false),
             _ => known.has_secret,
         };
         View {
@@ -144,7 +145,7 @@ impl Catalogue {
             state: entry.state,
             is_default: self.is_default(name),
             username: text(&entry.username),
-            credential: entry.credential_store(),
+            credential: entry.credential_source(),
             credential_command: (!entry.credential_command.is_empty()).then(|| entry.credential_command.clone()),
             credential_expires_at: entry.credential_expires_at,
             has_secret,
@@ -198,4 +199,80 @@ impl Catalogue {
 
 fn text<T: ToString>(field: &Option<T>) -> Option<String> {
     field.as_ref().map(ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::{Adding, Changes, HostFacts};
+    use jiff::Timestamp;
+
+    #[test]
+    fn every_field_of_a_bare_entry() {
+        let mut catalogue = Catalogue::default();
+        let entry = Entry { id: Some(uuid::Uuid::nil()), ..Entry::at("http://LOCALHOST:5000".parse().unwrap()) };
+        let name: Name = "lab".parse().unwrap();
+        catalogue.add(name.clone(), entry, Adding::default(), Timestamp::UNIX_EPOCH).unwrap();
+        insta::assert_json_snapshot!(catalogue.view(&name, catalogue.get("lab").unwrap(), Known::default()));
+    }
+
+    #[test]
+    fn every_field_of_a_full_entry() {
+        let mut catalogue = Catalogue::default();
+        let mut entry = Entry { id: Some(uuid::Uuid::nil()), ..Entry::at("https://docker.io".parse().unwrap()) };
+        let changes = Changes {
+            display_name: Some("Docker Hub".parse().unwrap()),
+            description: Some("public images".parse().unwrap()),
+            region: Some("eu-west-1".parse().unwrap()),
+            location: Some("de/fra".parse().unwrap()),
+            namespace: Some("acme".parse().unwrap()),
+            labels: vec![("env".parse().unwrap(), "prod".parse().unwrap())],
+            username: Some("bob".parse().unwrap()),
+            credential_command: Some(vec!["pass".into(), "show".into()]),
+            credential_expires_at: Some("2027-01-01T00:00:00Z".parse().unwrap()),
+            allow_subnets: vec!["0.0.0.0/0".parse().unwrap()],
+            api_address: Some("https://hub.docker.com".parse().unwrap()),
+            realm: Some("https://auth.docker.io".parse().unwrap()),
+            proxy: Some("none".parse().unwrap()),
+            requests_per_second: std::num::NonZeroU32::new(20),
+            concurrency: std::num::NonZeroU32::new(16),
+            repositories: vec!["app".parse().unwrap()],
+            tls_ca: Some(crate::catalogue::Ca::File("/etc/ssl/ca.pem".into())),
+            vulnerability_scanning: Some(false),
+            gc_days: Some("Sat".parse().unwrap()),
+            gc_time: Some("01:00+02:00".parse().unwrap()),
+            retention: Some(vec!["keep_last=3 older_than=30d".parse().unwrap()]),
+            ..Changes::default()
+        };
+        changes.apply(&mut entry, |_| HostFacts::default()).unwrap();
+        let extra = [("driverName".to_owned(), toml::Value::from("x"))].into_iter().collect();
+        entry.source = Some(Origin { system: "rancher".into(), id: Some("1sp7".into()), extra });
+        let name: Name = "hub".parse().unwrap();
+        catalogue.add(name.clone(), entry, Adding::default(), Timestamp::UNIX_EPOCH).unwrap();
+        catalogue.remove(&name, Timestamp::UNIX_EPOCH).unwrap();
+        let known = Known {
+            has_secret: Some(true),
+            ca: Some(CaSummary { subjects: vec!["CN=Corp CA".into()], not_after: Timestamp::UNIX_EPOCH }),
+            storage_usage: Some(StorageUsage { bytes: 7, updated_at: None, estimated: false }),
+            last_check: Some(LastCheck { checked_at: Timestamp::UNIX_EPOCH, ok: false, message: "connection refused".into() }),
+        };
+        insta::assert_json_snapshot!(catalogue.view(&name, catalogue.get("hub").unwrap(), known));
+    }
+
+    #[test]
+    fn actions_are_what_is_legal_now() {
+        let mut catalogue = Catalogue::default();
+        let name: Name = "a".parse().unwrap();
+        catalogue
+            .add(name.clone(), Entry::at("https://a.example".parse().unwrap()), Adding::default(), Timestamp::UNIX_EPOCH)
+            .unwrap();
+        let legal = |catalogue: &Catalogue| catalogue.actions(&name, catalogue.get("a").unwrap()).into_keys().collect::<Vec<_>>();
+        assert_eq!(legal(&catalogue), ["check", "deactivate", "remove", "update"]);
+        catalogue.clear_default();
+        assert_eq!(legal(&catalogue), ["check", "deactivate", "remove", "set-default", "update"]);
+        catalogue.deactivate(&name, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(legal(&catalogue), ["activate", "check", "remove", "update"]);
+        catalogue.remove(&name, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(legal(&catalogue), ["purge", "restore"]);
+    }
 }
