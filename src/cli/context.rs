@@ -1,24 +1,27 @@
 //! What a command is given: its output, its options, the time, and a way to do network work.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
 use super::{Environment, Exit, Globals, Refusal};
+use crate::credentials::Wallet;
 use crate::output::Printer;
 
 /// What a command is given.
 pub struct Context {
     /// Where results and messages go.
-    pub printer: Printer,
+    pub printer: Arc<Printer>,
     /// Options that every command takes.
     pub globals: Globals,
     /// The environment.
     pub environment: Environment,
     /// The time at which the command began.
     pub now: Timestamp,
+    /// See [`Context::wallet`].
+    pub(super) wallet: OnceLock<Arc<Wallet>>,
 }
 
 impl Context {

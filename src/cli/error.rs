@@ -7,8 +7,9 @@ use serde_json::json;
 use super::Exit;
 use super::hints;
 use crate::catalogue;
-use crate::credentials::Unavailable;
+use crate::credentials::{StoreError, Unavailable};
 use crate::duration::InvalidDuration;
+use crate::files::NoHome;
 use crate::oci::InvalidName;
 use crate::output::{Printer, ReportError};
 use crate::registry::{self, ErrorKind};
@@ -78,7 +79,11 @@ fn classify(error: &(dyn StdError + 'static), explained: &mut Explained) -> bool
     } else if let Some(error) = error.downcast_ref::<registry::Error>() {
         explained.exit = exit_of(error.kind());
         explained.status = error.status();
-        explained.hints = hints::for_registry(error);
+        explained.hints = match error.source().and_then(|source| source.downcast_ref::<Unavailable>()) {
+            // who could not get at the secret knows better what helps
+            Some(unavailable) => unavailable.hints.clone(),
+            None => hints::for_registry(error),
+        };
     } else if let Some(error) = error.downcast_ref::<Unavailable>() {
         explained.exit = Exit::Credential;
         explained.hints = error.hints.clone();
@@ -88,7 +93,10 @@ fn classify(error: &(dyn StdError + 'static), explained: &mut Explained) -> bool
     } else if let Some(error) = error.downcast_ref::<catalogue::Invalid>() {
         explained.exit = Exit::Usage;
         explained.hints = error.hint.iter().cloned().collect();
-    } else if error.is::<InvalidName>() || error.is::<InvalidDuration>() {
+    } else if let Some(error) = error.downcast_ref::<StoreError>() {
+        explained.exit = Exit::Credential;
+        explained.hints = error.hints(None);
+    } else if error.is::<InvalidName>() || error.is::<InvalidDuration>() || error.is::<NoHome>() {
         explained.exit = Exit::Usage;
     } else if let Some(error) = error.downcast_ref::<ReportError>() {
         explained.exit = match error {
@@ -192,6 +200,15 @@ mod tests {
 
         let error = anyhow::Error::from(Refusal::new(Exit::Conflict, "x is inactive").hint("regctl activate x"));
         assert_eq!(explain(&error).exit, Exit::Conflict);
+
+        let unavailable = Unavailable { message: "the keyring is locked".into(), hints: vec!["unlock it".into()] };
+        let error =
+            registry::Error::new(ErrorKind::CredentialUnavailable, "sign in to", "prod").because(unavailable.message.clone());
+        let explained = explain(&error.caused_by(unavailable).into());
+        assert_eq!((explained.exit, explained.hints), (Exit::Credential, vec!["unlock it".to_owned()]));
+        assert!(explained.causes.is_empty(), "{:?}", explained.causes);
+
+        assert_eq!(explain(&StoreError::TimedOut(3).into()).exit, Exit::Credential);
 
         let error = Err::<(), _>(std::io::Error::other("boom")).context("can't do it").unwrap_err();
         assert_eq!(explain(&error).exit, Exit::Failure);

@@ -11,9 +11,11 @@ mod globals;
 mod hints;
 mod man;
 pub mod prompt;
+mod wallet;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -72,7 +74,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     if cli.globals.verbose > 0 {
         show_requests(cli.globals.verbose);
     }
-    let context = Context { printer, globals: cli.globals, environment, now: environment.now() };
+    let (printer, now) = (Arc::new(printer), environment.now());
+    let context = Context { printer, globals: cli.globals, environment, now, wallet: OnceLock::new() };
     match cli.command.run(&context) {
         Ok(exit) => exit.into(),
         Err(error) => fail(&error, &context.printer, as_json),

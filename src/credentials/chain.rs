@@ -184,7 +184,7 @@ mod tests {
                 })
             };
             let passphrase = Passphrase::new(Arc::clone(&lookup), Arc::new(|_| None));
-            let vault = EncryptedFile::new(home.path().join("secrets.vault"), passphrase);
+            let vault = EncryptedFile::new(Ok(home.path().join("secrets.vault")), passphrase);
             let told = Arc::clone(&warnings);
             let warn: crate::credentials::Warn = Arc::new(move |text: &str| told.lock().unwrap().push(text.to_owned()));
             let wallet = Arc::new(Wallet::new(lookup, Some(home.path().to_owned()), Keyring::system(), vault, warn));

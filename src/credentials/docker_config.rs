@@ -15,7 +15,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{Credential, Found, Secret, helper};
+use super::{Credential, Found, Secret, docker_credential};
 
 /// Configuration files have a few kilobytes.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -136,6 +136,11 @@ impl DockerLogins {
         self.files.iter().map(|file| file.origin.as_str())
     }
 
+    /// What was broken about the files.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// The login for a host, or for the part of it below `prefix`, and what was broken on the way.
     pub(super) async fn find(&self, host: &str, prefix: &str) -> (Option<Found>, Vec<String>) {
         let mut warnings = self.warnings.clone();
@@ -156,7 +161,7 @@ impl LoginFile {
             let store = self.document.creds_store.as_ref().filter(|_| wanted == host);
             for helper in own_helper.map(|(_, helper)| helper).into_iter().chain(store).filter(|helper| !helper.is_empty()) {
                 let server = if wanted == HUB_HOSTS[0] { HUB_KEY } else { &wanted };
-                match helper::get(helper, server, path).await {
+                match docker_credential::get(helper, server, path).await {
                     Ok(Some(credential)) => {
                         let origin = format!("the credential helper {helper} of {}", self.origin);
                         return Some(Found { credential, origin });
@@ -354,7 +359,7 @@ mod tests {
     #[cfg(unix)]
     #[tokio::test]
     async fn helpers() {
-        let (_folder, path) = helper::tests::install(
+        let (_folder, path) = docker_credential::tests::install(
             "fake",
             r#"read server; case $server in
                 r.example) echo '{"Username":"u","Secret":"from the helper"}';;
@@ -380,7 +385,7 @@ mod tests {
     #[cfg(unix)]
     #[tokio::test]
     async fn a_broken_helper_is_a_warning_that_names_it() {
-        let (_folder, path) = helper::tests::install("broken", "echo 'exec format error' >&2; exit 1");
+        let (_folder, path) = docker_credential::tests::install("broken", "echo 'exec format error' >&2; exit 1");
         for (document, named) in [
             (r#"{"credsStore":"desktop.exe"}"#, "docker-credential-desktop.exe"),
             (r#"{"credHelpers":{"r.example":"broken"}}"#, "docker-credential-broken"),

@@ -7,13 +7,14 @@
 mod format;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use self::format::{Cost, Flaw};
 use super::{Passphrase, Secret, Store, StoreError};
+use crate::files::{Guarded, NoHome};
 
 /// Larger files are not ours: ten thousand entries with tokens of 300 bytes stay below it.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
@@ -22,7 +23,7 @@ type Secrets = BTreeMap<String, Secret>;
 
 /// The encrypted file at one path.
 pub struct EncryptedFile {
-    path: PathBuf,
+    place: Result<PathBuf, NoHome>,
     passphrase: Passphrase,
     cost: Cost,
     /// What was last decrypted, with the bytes it came from: the same bytes need no second decryption.
@@ -30,48 +31,54 @@ pub struct EncryptedFile {
 }
 
 impl EncryptedFile {
-    /// The file at `path`, which need not exist. Reads nothing yet.
-    pub fn new(path: PathBuf, passphrase: Passphrase) -> EncryptedFile {
-        EncryptedFile { path, passphrase, cost: Cost::DEFAULT, opened: Mutex::new(None) }
+    /// The file at `place`, which need not exist. Where there is no place for it, that matters only once it is needed. Reads nothing.
+    pub fn new(place: Result<PathBuf, NoHome>, passphrase: Passphrase) -> EncryptedFile {
+        EncryptedFile { place, passphrase, cost: Cost::DEFAULT, opened: Mutex::new(None) }
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
+    ///
+    /// # Errors
+    /// Without a home there is no place for it.
+    pub fn path(&self) -> Result<&Path, StoreError> {
+        self.place.as_deref().map_err(|no_home| StoreError::NoPlace(no_home.clone()))
+    }
+
+    /// Whether the file is there and looks whole; needs no passphrase.
+    ///
+    /// # Errors
+    /// When it can't be read, is damaged, or was written by a later version.
+    pub fn look(&self) -> Result<bool, StoreError> {
+        let path = self.path()?;
+        let Some(bytes) = read(path)? else {
+            return Ok(false);
+        };
+        format::parse(&bytes).map(|_| true).map_err(|flaw| explain(flaw, path))
     }
 
     /// Runs `work` on the secrets; `None` if there is no file.
     fn open<T>(&self, work: impl FnOnce(Option<&Secrets>) -> T) -> Result<T, StoreError> {
+        let path = self.path()?;
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(bytes) = self.read()? else {
+        let Some(bytes) = read(path)? else {
             return Ok(work(None));
         };
         if opened.as_ref().is_none_or(|(known, _)| *known != bytes) {
-            let sealed = format::parse(&bytes).map_err(|flaw| self.flaw(flaw))?;
-            let passphrase = self.passphrase.get(&self.path, false)?;
-            let secrets = sealed.open(&passphrase).map_err(|flaw| self.flaw(flaw))?;
+            let sealed = format::parse(&bytes).map_err(|flaw| explain(flaw, path))?;
+            let passphrase = self.passphrase.get(path, false)?;
+            let secrets = sealed.open(&passphrase).map_err(|flaw| explain(flaw, path))?;
             *opened = Some((bytes, secrets));
         }
         Ok(work(opened.as_ref().map(|(_, secrets)| secrets)))
     }
 
-    fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut bytes = Vec::new();
-        let read = File::open(&self.path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
-        match read {
-            Ok(_) if bytes.len() as u64 > MAX_FILE => Err(self.flaw(Flaw::Damaged("it is far too large"))),
-            Ok(_) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(StoreError::File { action: "read", path: self.path.clone(), source }),
-        }
-    }
-
-    /// Writes the secrets, so that the file is either the old or the new one at any instant, and looks that they are there.
-    fn write(&self, secrets: Secrets, new: bool) -> Result<(), StoreError> {
-        let passphrase = self.passphrase.get(&self.path, new)?;
-        let bytes = format::seal(&secrets, &passphrase, self.cost).map_err(|source| self.not_written(source))?;
-        replace(&self.path, &bytes).map_err(|source| self.not_written(source))?;
-        if self.read()?.as_ref() != Some(&bytes) {
+    /// Writes the secrets and looks that they are there.
+    fn write(&self, file: &Guarded, secrets: Secrets, new: bool) -> Result<(), StoreError> {
+        let path = self.path()?;
+        let passphrase = self.passphrase.get(path, new)?;
+        let bytes = format::seal(&secrets, &passphrase, self.cost).map_err(StoreError::Seal)?;
+        file.replace(&bytes).map_err(StoreError::Write)?;
+        if read(path)?.as_ref() != Some(&bytes) {
             return Err(StoreError::NotKept(self.name()));
         }
         *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = Some((bytes, secrets));
@@ -79,21 +86,28 @@ impl EncryptedFile {
     }
 
     /// One writer at a time, over all processes.
-    fn lock(&self) -> Result<File, StoreError> {
-        lock(&self.path).map_err(|source| self.not_written(source))
+    fn guard(&self) -> Result<Guarded, StoreError> {
+        Guarded::open(self.path()?).map_err(StoreError::Write)
     }
+}
 
-    fn not_written(&self, source: io::Error) -> StoreError {
-        StoreError::File { action: "write", path: self.path.clone(), source }
+fn read(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) if bytes.len() as u64 > MAX_FILE => Err(explain(Flaw::Damaged("it is far too large"), path)),
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StoreError::Read { path: path.to_owned(), source }),
     }
+}
 
-    fn flaw(&self, flaw: Flaw) -> StoreError {
-        let path = self.path.clone();
-        match flaw {
-            Flaw::Damaged(why) => StoreError::Damaged { path, why },
-            Flaw::Newer(version) => StoreError::Newer { path, version, known: format::VERSION },
-            Flaw::WrongPassphrase => StoreError::WrongPassphrase(path),
-        }
+fn explain(flaw: Flaw, path: &Path) -> StoreError {
+    let path = path.to_owned();
+    match flaw {
+        Flaw::Damaged(why) => StoreError::Damaged { path, why },
+        Flaw::Newer(version) => StoreError::Newer { path, version, known: format::VERSION },
+        Flaw::WrongPassphrase => StoreError::WrongPassphrase(path),
     }
 }
 
@@ -107,58 +121,40 @@ impl Store for EncryptedFile {
     }
 
     fn set(&self, account: &str, secret: &Secret) -> Result<(), StoreError> {
-        let _lock = self.lock()?;
+        let file = self.guard()?;
         let secrets = self.open(|secrets| secrets.cloned())?;
         let new = secrets.is_none();
         let mut secrets = secrets.unwrap_or_default();
         secrets.insert(account.to_owned(), secret.clone());
-        self.write(secrets, new)
+        self.write(&file, secrets, new)
     }
 
     fn delete(&self, account: &str) -> Result<bool, StoreError> {
         if self.get(account)?.is_none() {
             return Ok(false);
         }
-        let _lock = self.lock()?;
+        let file = self.guard()?;
         let Some(mut secrets) = self.open(|secrets| secrets.cloned())? else {
             return Ok(false);
         };
         let was_there = secrets.remove(account).is_some();
         if was_there {
-            self.write(secrets, false)?;
+            self.write(&file, secrets, false)?;
         }
         Ok(was_there)
     }
 }
 
-fn lock(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let file = File::options().create(true).truncate(false).write(true).open(path.with_extension("lock"))?;
-    file.lock()?;
-    Ok(file)
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    // Made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::Arc;
 
     use super::*;
 
     fn vault(path: &Path, passphrase: &'static str) -> EncryptedFile {
         let passphrase = Passphrase::new(Arc::new(|_| None), Arc::new(move |_| Some(Secret::new(passphrase))));
-        EncryptedFile { cost: Cost::CHEAPEST, ..EncryptedFile::new(path.to_owned(), passphrase) }
+        EncryptedFile { cost: Cost::CHEAPEST, ..EncryptedFile::new(Ok(path.to_owned()), passphrase) }
     }
 
     fn expose(secret: Option<Secret>) -> Option<String> {

@@ -1,9 +1,11 @@
 //! A place where regctl itself keeps secrets, and what can be wrong with one.
 
+use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
 use super::{Secret, Unavailable, environment};
+use crate::files;
 
 /// Keeps one secret per account. An account is the `id` of a catalogue entry, so a secret survives a change of name.
 ///
@@ -87,16 +89,27 @@ pub enum StoreError {
         /// What we know.
         known: u64,
     },
-    /// The encrypted file can't be read or written.
-    #[error("can't {action} the encrypted file {}: {source}", path.display())]
-    File {
-        /// `read` or `write`.
-        action: &'static str,
+    /// Without a home directory there is no place for the encrypted file.
+    #[error(transparent)]
+    NoPlace(files::NoHome),
+    /// The encrypted file can't be read.
+    #[error("can't read the encrypted file {}: {source}", path.display())]
+    Read {
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+    /// The encrypted file can't be written.
+    #[error("{}", with_cause(.0))]
+    Write(files::Error),
+    /// The system gives no random numbers, or no memory to work in.
+    #[error("can't encrypt: {0}")]
+    Seal(io::Error),
+}
+
+fn with_cause(error: &files::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 impl StoreError {
@@ -133,7 +146,9 @@ impl StoreError {
                 vec![format!("bring {} back from a backup, or move it away and sign in again with `regctl login`", path.display())]
             }
             StoreError::Newer { .. } => vec!["update regctl".to_owned(), instead],
-            StoreError::File { path, .. } => vec![format!("check the owner and permissions of {}", path.display())],
+            StoreError::NoPlace(_) | StoreError::Seal(_) => vec![instead],
+            StoreError::Read { path, .. } => vec![format!("check the owner and permissions of {}", path.display()), instead],
+            StoreError::Write(error) => vec![format!("check the owner and permissions of {}", error.path().display()), instead],
         }
     }
 

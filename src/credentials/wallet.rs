@@ -78,6 +78,11 @@ impl Wallet {
         Ok(store.name())
     }
 
+    /// The files that hold this user's Docker and Podman logins, and what is broken about them.
+    pub fn docker_files(&self) -> (Vec<&str>, &[String]) {
+        (self.docker().origins().collect(), self.docker().warnings())
+    }
+
     pub(super) fn docker(&self) -> &DockerLogins {
         self.docker.get_or_init(|| DockerLogins::read(&*self.lookup, self.home.as_deref()))
     }

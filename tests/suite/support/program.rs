@@ -72,6 +72,13 @@ impl Program {
         self.home().join("config/regctl/catalogue.toml")
     }
 
+    /// Writes the catalogue as a person would with an editor; the schema line is added.
+    pub fn write_catalogue(&self, text: &str) {
+        let path = self.catalogue();
+        std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the home is ours");
+        std::fs::write(path, format!("schema = 1\n{text}")).expect("the home is ours");
+    }
+
     /// Every file below the home with its content, by path below the home.
     pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
