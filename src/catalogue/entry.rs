@@ -132,7 +132,7 @@ pub struct Entry {
     /// Who signs in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<Username>,
-    /// Where the secret is, when somebody said so; [`Entry::credential_source`] knows what it means when nobody did.
+    /// Where the secret is, when somebody said so; [`Entry::credential_store`] knows what it means when nobody did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential: Option<SourceKind>,
     /// The command that prints the secret, with its arguments.
@@ -246,7 +246,7 @@ impl Entry {
 
     /// Where its secret is kept. Where nobody said: with the command if there is one, in the keyring if there is a user name, else nowhere,
     /// so that a registry without sign-in never touches the keyring.
-    pub fn credential_source(&self) -> SourceKind {
+    pub fn credential_store(&self) -> SourceKind {
         match self.credential {
             Some(kind) => kind,
             None if !self.credential_command.is_empty() => SourceKind::Command,

@@ -125,7 +125,7 @@ impl Catalogue {
             (Some(old), Some(new)) => !old.same_server(new),
             _ => false,
         };
-        let detached = match before.credential_source() {
+        let detached = match before.credential_store() {
             // Docker's logins are kept by host, so a new host finds its own
             SourceKind::None | SourceKind::Docker => None,
             store => (moved && !how.keep_credentials).then_some(store),
@@ -520,7 +520,7 @@ mod tests {
             let how = Updating { keep_credentials: keep, ..Updating::default() };
             let updated = list.update(&name("a"), &to(address), &how, rules, NOW).unwrap();
             assert_eq!(updated.detached, detached, "{address}");
-            let left = list.get("a").unwrap().credential_source();
+            let left = list.get("a").unwrap().credential_store();
             assert_eq!(left == SourceKind::None, detached.is_some());
         }
     }

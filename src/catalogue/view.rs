@@ -120,7 +120,7 @@ impl Catalogue {
         // fields of other systems that are kept under the names they had there
         let extra = |key: &str| entry.source.as_ref()?.extra.get(key)?.as_str().map(str::to_owned);
         let (subjects, not_after) = known.ca.map(|ca| (ca.subjects, ca.not_after)).unzip();
-        let has_secret = match entry.credential_source() {
+        let has_secret = match entry.credential_store() {
             SourceKind::None => Some(false),
             _ => known.has_secret,
         };
@@ -145,7 +145,7 @@ impl Catalogue {
             state: entry.state,
             is_default: self.is_default(name),
             username: text(&entry.username),
-            credential: entry.credential_source(),
+            credential: entry.credential_store(),
             credential_command: (!entry.credential_command.is_empty()).then(|| entry.credential_command.clone()),
             credential_expires_at: entry.credential_expires_at,
             has_secret,

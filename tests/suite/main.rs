@@ -4,6 +4,8 @@
 //! Tests that need something a machine may not have (see `support::left_out`) say so and pass; `tests/run --require` makes them fail.
 
 mod cli;
+mod conformance;
+mod network;
 mod support;
 mod testbed;
 mod tidy;

@@ -1,0 +1,46 @@
+//! In what a server differs from the specification, as data. The default is any v2 server of which nothing is known.
+
+use crate::registry::Support;
+
+/// Differences of a vendor, and what is known of its abilities before it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quirks {
+    /// How many entries of a list to ask for at once. Never more than 1000: distribution and ECR refuse it.
+    pub page_size: usize,
+    /// The actions asked for to delete. `pull` belongs to it, because what is deleted is looked at first.
+    pub delete_actions: &'static [&'static str],
+    /// Listing repositories by `_catalog`.
+    pub list: Support,
+    /// `DELETE manifests/<tag>` taking away one tag and nothing else. A server on which it takes more must say `Unsupported` here.
+    pub untag: Support,
+    /// `DELETE manifests/<digest>`.
+    pub delete: Support,
+    /// The referrers API: `Native`, `Emulated` (the fallback tag) or `Unknown`.
+    pub referrers: Support,
+    /// Whether deleting a random digest tells if deleting is enabled. True of distribution; elsewhere 404 may come first.
+    pub probe_tells: bool,
+}
+
+impl Default for Quirks {
+    fn default() -> Quirks {
+        Quirks {
+            page_size: 1000,
+            delete_actions: &["pull", "delete"],
+            list: Support::Unknown,
+            untag: Support::Unknown,
+            delete: Support::Unknown,
+            referrers: Support::Unknown,
+            probe_tells: true,
+        }
+    }
+}
+
+/// Registries whose token server is known to be on another host, as (registry host, token server host). Only these may be told a credential
+/// without a word from the user.
+pub const KNOWN_REALMS: &[(&str, &str)] = &[
+    ("registry-1.docker.io", "auth.docker.io"),
+    ("index.docker.io", "auth.docker.io"),
+    ("docker.io", "auth.docker.io"),
+    ("registry.hub.docker.com", "auth.docker.io"),
+    ("registry.gitlab.com", "gitlab.com"),
+];

@@ -1,0 +1,196 @@
+//! What is tried again, and when.
+//!
+//! Only what may be repeated is: reading, and deleting by digest. Two exceptions hold for every request, because the server did nothing
+//! with it: it never arrived (no connection), or it was turned away unread (429).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use crate::registry::{Error, ErrorKind};
+
+/// How often a request is sent at most. Four repeats with growing pauses bridge a restart of a registry behind a balancer.
+pub(super) const MAX_ATTEMPTS: u32 = 5;
+/// How often a connection is tried at most: a host that isn't there should be told soon.
+const MAX_CONNECT_ATTEMPTS: u32 = 3;
+/// The longest pause that a server may impose: a hostile one could stall us for ever.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// The first pause of our own; doubled each time, with jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause of our own.
+const MAX_PAUSE: Duration = Duration::from_secs(8);
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The connection failed.
+    Network(reqwest::Error),
+    /// Nothing came within this time.
+    Slow(Duration),
+    /// The body stood still for this long.
+    Stalled(Duration),
+    /// The body is longer than allowed.
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A rule of ours, or an answer that can't be used.
+    Final(Error),
+}
+
+impl Failure {
+    /// Whether another attempt makes sense after `attempts` of them.
+    pub fn may_repeat(&self, repeatable: bool, attempts: u32) -> bool {
+        match self {
+            Failure::Network(error) if super::tls::cause(error).is_some() => false,
+            Failure::Network(error) if error.is_connect() => attempts < MAX_CONNECT_ATTEMPTS,
+            Failure::Network(_) | Failure::Slow(_) | Failure::Stalled(_) => repeatable && attempts < MAX_ATTEMPTS,
+            Failure::TooLarge { .. } | Failure::Final(_) => false,
+        }
+    }
+
+    /// What is wrong, in one clause.
+    pub fn clause(&self) -> String {
+        match self {
+            Failure::Network(error) => network_clause(error),
+            Failure::Slow(time) => format!("no answer within {} s", time.as_secs()),
+            Failure::Stalled(time) => format!("the answer stood still for {} s", time.as_secs()),
+            Failure::TooLarge { limit } => format!("the answer is longer than {limit} bytes"),
+            Failure::Final(error) => error.to_string(),
+        }
+    }
+
+    /// The error for callers; `host` is who was asked.
+    pub fn into_error(self, host: &str) -> Error {
+        let clause = format!("{host}: {}", self.clause());
+        match self {
+            Failure::Final(error) => error,
+            Failure::TooLarge { .. } => Error::new(ErrorKind::Protocol, "read from", host).because(clause),
+            Failure::Slow(_) | Failure::Stalled(_) => Error::new(ErrorKind::Unreachable, "reach", host).because(clause),
+            Failure::Network(error) => match super::tls::cause(&error).map(super::tls::explain) {
+                Some(why) => Error::new(ErrorKind::Tls, "reach", host).because(format!("{host}: {why}")),
+                None => Error::new(ErrorKind::Unreachable, "reach", host).because(clause).caused_by(error.without_url()),
+            },
+        }
+    }
+}
+
+/// A connection's failure in a person's words; the exact chain stays in the error's source.
+fn network_clause(error: &reqwest::Error) -> String {
+    if let Some(tls) = super::tls::cause(error) {
+        return super::tls::explain(tls);
+    }
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            use std::io::ErrorKind::*;
+            match io.kind() {
+                ConnectionRefused => return "connection refused".into(),
+                ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof => return "the connection was lost".into(),
+                HostUnreachable | NetworkUnreachable | NetworkDown => return "there is no route to it".into(),
+                TimedOut => return "connecting took too long".into(),
+                _ => {}
+            }
+        }
+        cause = inner.source();
+    }
+    if error.is_dns() {
+        "its name has no address".into()
+    } else if error.is_connect() && error.is_timeout() {
+        "connecting took too long".into()
+    } else if error.is_connect() {
+        "no connection".into()
+    } else if error.is_body() || error.is_decode() {
+        "the answer was cut short".into()
+    } else {
+        "the connection was lost".into()
+    }
+}
+
+/// Whether an answer asks for another attempt.
+pub(super) fn status_may_repeat(status: StatusCode, repeatable: bool, attempts: u32) -> bool {
+    attempts < MAX_ATTEMPTS
+        && match status.as_u16() {
+            429 => true,
+            502..=504 => repeatable,
+            _ => false,
+        }
+}
+
+/// What the server says about when to come again.
+pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let until = http_date(text)?.duration_since(now);
+            Duration::try_from(until).unwrap_or(Duration::ZERO)
+        }
+    };
+    Some(wait.min(MAX_RETRY_AFTER))
+}
+
+/// Reads a date as HTTP headers write it (RFC 9110 §5.6.7).
+pub fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text.trim()).ok()
+}
+
+/// Our own pause after `attempts` attempts: between half and all of a time that doubles, so that many clients don't come back at once.
+pub(super) fn pause(attempts: u32, random: u64) -> Duration {
+    let full = FIRST_PAUSE.saturating_mul(1 << (attempts.saturating_sub(1)).min(16)).min(MAX_PAUSE);
+    let half = full / 2;
+    half + Duration::from_nanos(random % (half.as_nanos() as u64 + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn after(text: &str) -> Option<Duration> {
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+        retry_after(&headers, now)
+    }
+
+    #[test]
+    fn retry_after_in_both_forms() {
+        for (text, seconds) in [
+            ("0", Some(0)),
+            (" 7 ", Some(7)),
+            ("999999999", Some(300)),
+            ("Fri, 20 Nov 2026 12:00:30 GMT", Some(30)),
+            ("Thu, 19 Nov 2026 12:00:00 GMT", Some(0)),
+            ("Fri, 20 Nov 2099 12:00:00 GMT", Some(300)),
+            ("soon", None),
+            ("-5", None),
+        ] {
+            assert_eq!(after(text), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_tried_again() {
+        for (status, repeatable, expected) in
+            [(429, false, true), (503, true, true), (503, false, false), (500, true, false), (401, true, false), (403, true, false)]
+        {
+            assert_eq!(status_may_repeat(StatusCode::from_u16(status).unwrap(), repeatable, 1), expected, "{status}");
+        }
+        assert!(!status_may_repeat(StatusCode::TOO_MANY_REQUESTS, true, MAX_ATTEMPTS), "attempts are bounded");
+    }
+
+    proptest! {
+        #[test]
+        fn pauses_grow_within_bounds(attempts in 0u32..100, random: u64) {
+            let pause = pause(attempts, random);
+            prop_assert!(pause >= FIRST_PAUSE / 2 && pause <= MAX_PAUSE);
+        }
+
+        #[test]
+        fn dates_never_panic(text in ".{0,40}") {
+            let _ = http_date(&text);
+        }
+    }
+}
