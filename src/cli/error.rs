@@ -6,7 +6,10 @@ use serde_json::json;
 
 use super::Exit;
 use super::hints;
+use crate::catalogue;
 use crate::credentials::{StoreError, Unavailable};
+use crate::duration::InvalidDuration;
+use crate::files::NoHome;
 use crate::oci::InvalidName;
 use crate::output::{Printer, ReportError};
 use crate::registry::{self, ErrorKind};
@@ -84,10 +87,16 @@ fn classify(error: &(dyn StdError + 'static), explained: &mut Explained) -> bool
     } else if let Some(error) = error.downcast_ref::<Unavailable>() {
         explained.exit = Exit::Credential;
         explained.hints = error.hints.clone();
+    } else if let Some(error) = error.downcast_ref::<catalogue::Error>() {
+        explained.exit = exit_of_catalogue(error);
+        explained.hints = error.hints();
+    } else if let Some(error) = error.downcast_ref::<catalogue::Invalid>() {
+        explained.exit = Exit::Usage;
+        explained.hints = error.hint.iter().cloned().collect();
     } else if let Some(error) = error.downcast_ref::<StoreError>() {
         explained.exit = Exit::Credential;
         explained.hints = error.hints(None);
-    } else if error.is::<InvalidName>() {
+    } else if error.is::<InvalidName>() || error.is::<InvalidDuration>() || error.is::<NoHome>() {
         explained.exit = Exit::Usage;
     } else if let Some(error) = error.downcast_ref::<ReportError>() {
         explained.exit = match error {
@@ -112,6 +121,22 @@ pub fn exit_of(kind: ErrorKind) -> Exit {
         ErrorKind::Unsupported => Exit::Unsupported,
         ErrorKind::Refused => Exit::Refused,
         ErrorKind::Corrupt | ErrorKind::Protocol | ErrorKind::Invalid | ErrorKind::Local => Exit::Failure,
+    }
+}
+
+/// The exit code of each kind of error about the catalogue.
+fn exit_of_catalogue(error: &catalogue::Error) -> Exit {
+    match error {
+        catalogue::Error::File(_) | catalogue::Error::Unfaithful { .. } => Exit::Failure,
+        catalogue::Error::Broken { .. }
+        | catalogue::Error::NewerSchema { .. }
+        | catalogue::Error::Invalid(_)
+        | catalogue::Error::Name(_)
+        | catalogue::Error::Duration(_)
+        | catalogue::Error::NoDefault => Exit::Usage,
+        catalogue::Error::NotFound { .. } | catalogue::Error::GhostDefault { .. } => Exit::NotFound,
+        catalogue::Error::Ambiguous { .. } | catalogue::Error::Conflict { .. } => Exit::Conflict,
+        catalogue::Error::Layout => Exit::Unsupported,
     }
 }
 

@@ -12,6 +12,10 @@ use regex::Regex;
 const IMPORTS: &[(&str, &[&str])] = &[
     // The words of the specifications depend on nothing, so that everything can use them.
     ("oci", &[]),
+    // The grammar of lengths of time.
+    ("duration", &[]),
+    // What a mistyped word probably meant.
+    ("near_miss", &[]),
     // Where files live and how they are replaced.
     ("files", &[]),
     // How things look; what it shows are plain values, so it knows no registry.
@@ -31,7 +35,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // A folder as a registry.
     ("layout", &["oci", "files", "registry"]),
     // The list of registries. It describes connections and opens none.
-    ("catalogue", &["oci", "files", "registry", "credentials"]),
+    ("catalogue", &["oci", "duration", "near_miss", "files", "registry", "credentials"]),
     // The one place that assembles the parts.
     ("connect", &["oci", "files", "registry", "credentials", "transport", "distribution", "providers", "layout", "catalogue"]),
     // What was removed, as bytes and names.
@@ -43,7 +47,21 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Commands put words to operations; the network is behind `connect`.
     (
         "cli",
-        &["oci", "files", "output", "serve", "registry", "credentials", "catalogue", "connect", "journal", "operations", "browse"],
+        &[
+            "oci",
+            "duration",
+            "near_miss",
+            "files",
+            "output",
+            "serve",
+            "registry",
+            "credentials",
+            "catalogue",
+            "connect",
+            "journal",
+            "operations",
+            "browse",
+        ],
     ),
     ("main", &["cli"]),
 ];

@@ -1,0 +1,64 @@
+//! Which provider and region an entry has, from what the person said and what the host name says (SPEC §3, "Provider", "Region").
+
+use super::Entry;
+use super::invalid::Invalid;
+use crate::registry::Kind;
+
+/// What a host name tells about who runs it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    /// The provider, and the part of the name that tells.
+    pub kind: Option<(Kind, &'static str)>,
+    /// The region, where the provider writes it into the name.
+    pub region: Option<String>,
+}
+
+/// Tells what a lower-case host name says.
+pub type HostRules = fn(&str) -> HostFacts;
+
+/// Fills in provider and region where the host name gives them, and refuses what contradicts it. Gives notes on what was inferred.
+pub(super) fn settle(entry: &mut Entry, rules: HostRules) -> Result<Vec<String>, Invalid> {
+    let mut notes = Vec::new();
+    let facts = entry.address.as_ref().map(|address| rules(address.host())).unwrap_or_default();
+    if entry.provider.is_none()
+        && let Some((kind, why)) = facts.kind
+    {
+        entry.provider = Some(kind);
+        notes.push(format!("provider {kind}, because of {why}"));
+    }
+    let kind = entry.kind();
+    if !matches!(kind, Kind::Ecr | Kind::Swr) {
+        return Ok(notes);
+    }
+    match (&entry.region, facts.region) {
+        (Some(given), Some(host)) if given.as_str() != host => {
+            return Err(Invalid::new(format!("region {given} contradicts the address, which is in {host}"))
+                .hint(format!("leave the region out, or give --region {host}")));
+        }
+        (None, Some(host)) => {
+            notes.push(format!("region {host}, because of the address"));
+            entry.region = Some(host.parse()?);
+        }
+        (None, None) => {
+            let in_username =
+                entry.username.as_ref().is_some_and(|name| name.as_str().split_once('@').is_some_and(|(r, _)| !r.is_empty()));
+            if kind == Kind::Ecr || !in_username {
+                return Err(Invalid::new(format!("region is required for {kind}")).hint("give it with --region, such as eu-west-1"));
+            }
+        }
+        (Some(_), _) => {}
+    }
+    Ok(notes)
+}
+
+/// Forgets what was inferred from the old address, so that it can be inferred from the new one.
+pub(super) fn forget(entry: &mut Entry, rules: HostRules) {
+    let Some(address) = &entry.address else { return };
+    let facts = rules(address.host());
+    if facts.kind.is_some_and(|(kind, _)| entry.provider == Some(kind)) {
+        entry.provider = None;
+    }
+    if facts.region.is_some() && entry.region.as_ref().map(|region| region.as_str()) == facts.region.as_deref() {
+        entry.region = None;
+    }
+}

@@ -1,0 +1,3 @@
+//! The vendors: how they are recognised, and what they do differently.
+
+pub mod detect;
