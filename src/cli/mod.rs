@@ -2,6 +2,8 @@
 //!
 //! Commands parse, call an operation, print. What an error means to a person is in [`error`] and `hints`, questions are in [`prompt`].
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "comments of arguments are help texts, and show grammar in brackets")]
+
 mod activate;
 mod add;
 mod apply_plan;
