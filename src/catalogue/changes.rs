@@ -117,7 +117,7 @@ impl FromStr for Field {
 }
 
 /// What to change. Everything unset or empty stays as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[allow(missing_docs)] // each is the field of the same name in `Entry`
 pub struct Changes {
     pub address: Option<Address>,
@@ -168,6 +168,11 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// Whether nothing is to change.
+    pub fn is_empty(&self) -> bool {
+        *self == Changes::default()
+    }
+
     /// Makes the changes, checks that the fields go together, and gives notes on what was inferred.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::error::Result;
 use super::tls::CaSummary;
 use super::{Catalogue, Effect, Entry, Features, Name, Origin, Pin, RetentionRule, Schedule, State, Subnet};
 use crate::credentials::SourceKind;
@@ -181,6 +182,15 @@ impl Catalogue {
             removed_at: entry.removed_at,
             purge_after: self.purge_after(entry),
         }
+    }
+
+    /// The entry of this name as programs see it, by what the catalogue alone knows.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn view_of(&self, name: &Name) -> Result<View> {
+        let entry = self.get(name.as_str()).ok_or_else(|| self.not_found(name.as_str()))?;
+        Ok(self.view(name, entry, Known::default()))
     }
 
     /// What is legal now: the action, and the command that does it.

@@ -2,15 +2,31 @@
 //!
 //! Commands parse, call an operation, print. What an error means to a person is in [`error`] and `hints`, questions are in [`prompt`].
 
+mod activate;
+mod add;
+mod catalogue;
+mod complete;
 mod completions;
 mod context;
+mod deactivate;
+mod each;
 mod environment;
 pub mod error;
 mod exit;
+mod fields;
+mod get;
 mod globals;
 mod hints;
+mod last_check;
+mod list;
 mod man;
+mod pin;
 pub mod prompt;
+mod purge;
+mod remove;
+mod restore;
+mod set_default;
+mod update;
 mod wallet;
 
 use std::ffi::OsString;
@@ -43,6 +59,19 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Add(Box<add::Args>),
+    Update(Box<update::Args>),
+    #[command(visible_alias = "ls")]
+    List(list::Args),
+    #[command(visible_alias = "show")]
+    Get(get::Args),
+    SetDefault(set_default::Args),
+    Activate(activate::Args),
+    Deactivate(deactivate::Args),
+    #[command(visible_alias = "rm")]
+    Remove(remove::Args),
+    Restore(restore::Args),
+    Purge(purge::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -50,6 +79,16 @@ enum Command {
 impl Command {
     fn run(&self, context: &Context) -> anyhow::Result<Exit> {
         match self {
+            Command::Add(args) => add::run(args, context),
+            Command::Update(args) => update::run(args, context),
+            Command::List(args) => list::run(args, context),
+            Command::Get(args) => get::run(args, context),
+            Command::SetDefault(args) => set_default::run(args, context),
+            Command::Activate(args) => activate::run(args, context),
+            Command::Deactivate(args) => deactivate::run(args, context),
+            Command::Remove(args) => remove::run(args, context),
+            Command::Restore(args) => restore::run(args, context),
+            Command::Purge(args) => purge::run(args, context),
             Command::Completions(args) => completions::run(args, context),
             Command::Man(args) => man::run(args, context),
         }

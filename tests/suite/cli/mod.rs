@@ -1,1 +1,7 @@
 //! The program's commands, run as a person or a script runs them.
+
+mod add;
+mod catalogue_file;
+mod life;
+mod list;
+mod update;
