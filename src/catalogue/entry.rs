@@ -239,6 +239,11 @@ impl Entry {
         })
     }
 
+    /// Gives a new entry its id before it is added, so that its secret can be kept under it first.
+    pub fn assign_id(&mut self) -> Uuid {
+        *self.id.get_or_insert_with(Uuid::now_v7)
+    }
+
     /// Who built it: `native` when nothing better is known.
     pub fn kind(&self) -> Kind {
         self.provider.unwrap_or(Kind::Native)

@@ -63,8 +63,10 @@ pub struct Updated {
     pub id: Uuid,
     /// The fields that changed; none means that nothing did.
     pub changed: Vec<String>,
-    /// Where the credential was that doesn't belong to the entry any more, because the entry is at another host now.
-    pub detached: Option<SourceKind>,
+    /// Whether the credential was left behind, because the entry is at another host now.
+    pub detached: bool,
+    /// Where a secret may still be that doesn't belong to the entry any more, and has to be forgotten.
+    pub orphaned: Option<SourceKind>,
     /// What was inferred.
     pub notes: Vec<String>,
 }
@@ -100,7 +102,7 @@ impl Catalogue {
             BecomeDefault::IfFirst => first && entry.state == State::Active,
             BecomeDefault::No => false,
         };
-        let id = *entry.id.get_or_insert_with(Uuid::now_v7);
+        let id = entry.assign_id();
         entry.created_at.get_or_insert(timestamp::whole(now));
         entry.updated_at = Some(timestamp::whole(now));
         let previous_default = if is_default { self.default.replace(name.to_string()) } else { None };
@@ -125,14 +127,14 @@ impl Catalogue {
             (Some(old), Some(new)) => !old.same_server(new),
             _ => false,
         };
-        let detached = match before.credential_store() {
-            // Docker's logins are kept by host, so a new host finds its own
-            SourceKind::None | SourceKind::Docker => None,
-            store => (moved && !how.keep_credentials).then_some(store),
-        };
-        if detached.is_some() && changes.credential.is_none() && changes.credential_command.is_none() {
+        // Docker's logins are kept by host, so a new host finds its own
+        let movable = !matches!(before.credential_store(), SourceKind::None | SourceKind::Docker);
+        let detached = moved && movable && !how.keep_credentials;
+        if detached && changes.credential.is_none() && changes.credential_command.is_none() {
             after.credential = Some(SourceKind::None);
         }
+        let place = before.credential_store();
+        let orphaned = (place.is_store() && (detached || place != after.credential_store())).then_some(place);
         let mut changed = differences(before, &after);
         if !changed.is_empty() && !how.allow_duplicate && !before.same_place(&after) {
             self.check_place(name, &after)?;
@@ -152,7 +154,7 @@ impl Catalogue {
             self.entries.remove(name);
             self.entries.insert(new_name.clone(), after);
         }
-        Ok(Updated { name: new_name, id, changed, detached, notes })
+        Ok(Updated { name: new_name, id, changed, detached, orphaned, notes })
     }
 
     /// Puts an entry in use.
@@ -490,7 +492,7 @@ mod tests {
         let changes = Changes { description: Some("d".parse().unwrap()), ..Changes::default() };
         let later = Timestamp::from_second(60).unwrap();
         let updated = list.update(&name("a"), &changes, &Updating::default(), rules, later).unwrap();
-        assert_eq!((updated.changed, updated.id, updated.detached), (vec!["description".to_owned()], id, None));
+        assert_eq!((updated.changed, updated.id, updated.detached), (vec!["description".to_owned()], id, false));
         assert_eq!(list.get("a").unwrap().updated_at, Some(later));
         let before = list.clone();
         assert!(list.update(&name("a"), &changes, &Updating::default(), rules, Timestamp::MAX).unwrap().changed.is_empty());
@@ -509,10 +511,10 @@ mod tests {
     fn a_credential_does_not_follow_to_another_host() {
         let to = |address: &str| Changes { address: Some(address.parse().unwrap()), ..Changes::default() };
         for (address, keep, detached) in [
-            ("https://elsewhere.example", false, Some(SourceKind::Keyring)),
-            ("https://a.example:8443", false, Some(SourceKind::Keyring)),
-            ("https://elsewhere.example", true, None),
-            ("https://a.example/path", false, None),
+            ("https://elsewhere.example", false, true),
+            ("https://a.example:8443", false, true),
+            ("https://elsewhere.example", true, false),
+            ("https://a.example/path", false, false),
         ] {
             let mut list = Catalogue::default();
             let entry = Entry { username: Some("bob".parse().unwrap()), ..at("https://a.example") };
@@ -520,8 +522,9 @@ mod tests {
             let how = Updating { keep_credentials: keep, ..Updating::default() };
             let updated = list.update(&name("a"), &to(address), &how, rules, NOW).unwrap();
             assert_eq!(updated.detached, detached, "{address}");
+            assert_eq!(updated.orphaned, detached.then_some(SourceKind::Keyring), "{address}");
             let left = list.get("a").unwrap().credential_store();
-            assert_eq!(left == SourceKind::None, detached.is_some());
+            assert_eq!(left == SourceKind::None, detached);
         }
     }
 

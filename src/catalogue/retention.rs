@@ -236,6 +236,28 @@ impl FromStr for RetentionRule {
     }
 }
 
+impl fmt::Display for RetentionRule {
+    /// The rule as on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "repositories={}", self.repositories)?;
+        let mut part = |key: &str, value: Option<&dyn fmt::Display>| value.map_or(Ok(()), |value| write!(f, " {key}={value}"));
+        fn some<T: fmt::Display>(value: &Option<T>) -> Option<&dyn fmt::Display> {
+            value.as_ref().map(|value| value as &dyn fmt::Display)
+        }
+        part("keep_last", some(&self.keep_last))?;
+        part("keep_within", some(&self.keep_within))?;
+        self.keep.iter().try_for_each(|glob| part("keep", Some(glob)))?;
+        part("keep_regex", some(&self.keep_regex))?;
+        part("keep_semver", some(&self.keep_semver))?;
+        part("group_by", some(&self.group_by))?;
+        part("match", some(&self.matching))?;
+        part("older_than", some(&self.older_than))?;
+        part("not_pulled_for", some(&self.not_pulled_for))?;
+        part("untagged", self.untagged.then_some(&"true" as &dyn fmt::Display))?;
+        part("orphaned_referrers", self.orphaned_referrers.then_some(&"true" as &dyn fmt::Display))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,6 +271,9 @@ mod tests {
         assert_eq!(rule.keep_last.map(NonZeroU32::get), Some(10));
         assert_eq!(rule.keep.iter().map(Glob::as_str).collect::<Vec<_>>(), ["latest", "v*"]);
         assert!(rule.untagged && !rule.orphaned_referrers);
+        let all = "repositories=a keep_last=1 keep_within=1d keep=x keep=y keep_regex=z keep_semver=2 group_by=(.*) match=m older_than=2d \
+                   not_pulled_for=3d untagged=true orphaned_referrers=true";
+        assert_eq!(all.parse::<RetentionRule>().unwrap().to_string(), all);
         assert_eq!("older_than=90d".parse::<RetentionRule>().unwrap().repositories.as_str(), "**");
         for bad in [
             "",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::error::Result;
 use super::tls::CaSummary;
 use super::{Catalogue, Effect, Entry, Features, Name, Origin, Pin, RetentionRule, Schedule, State, Subnet};
 use crate::credentials::SourceKind;
@@ -48,7 +49,7 @@ pub struct Known {
 
 /// TLS settings as programs see them.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)] // named as in the catalogue
+#[allow(missing_docs, reason = "named as in the catalogue")]
 pub struct TlsView {
     pub verify: bool,
     pub ca_file: Option<String>,
@@ -61,7 +62,7 @@ pub struct TlsView {
 
 /// An entry as programs see it.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)] // named as in the catalogue; what is computed is explained where it is
+#[allow(missing_docs, reason = "named as in the catalogue; what is computed is explained where it is")]
 pub struct View {
     pub name: Name,
     pub id: String,
@@ -181,6 +182,15 @@ impl Catalogue {
             removed_at: entry.removed_at,
             purge_after: self.purge_after(entry),
         }
+    }
+
+    /// The entry of this name as programs see it, by what the catalogue alone knows.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn view_of(&self, name: &Name) -> Result<View> {
+        let entry = self.get(name.as_str()).ok_or_else(|| self.not_found(name.as_str()))?;
+        Ok(self.view(name, entry, Known::default()))
     }
 
     /// What is legal now: the action, and the command that does it.

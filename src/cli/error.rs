@@ -21,12 +21,14 @@ pub struct Refusal {
     exit: Exit,
     message: String,
     hints: Vec<String>,
+    #[source]
+    source: Option<anyhow::Error>,
 }
 
 impl Refusal {
     /// A refusal with this exit code; the message says what could not be done and why.
     pub fn new(exit: Exit, message: impl Into<String>) -> Refusal {
-        Refusal { exit, message: message.into(), hints: Vec::new() }
+        Refusal { exit, message: message.into(), hints: Vec::new(), source: None }
     }
 
     /// Wrong usage or an invalid value.
@@ -37,6 +39,12 @@ impl Refusal {
     /// Adds something to try next.
     pub fn hint(mut self, hint: impl Into<String>) -> Refusal {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds what lies beneath.
+    pub fn caused_by(mut self, error: impl Into<anyhow::Error>) -> Refusal {
+        self.source = Some(error.into());
         self
     }
 }
@@ -158,7 +166,31 @@ fn code(exit: Exit) -> &'static str {
     }
 }
 
+/// How a command on several things ends: 9 when some failed, or all in different ways; as they did when all failed in the same way.
+pub(super) fn exit_of_failed(failed: &[Exit], done: usize) -> Exit {
+    match failed {
+        [] => Exit::Done,
+        [first, rest @ ..] if done == 0 && rest.iter().all(|exit| exit == first) => *first,
+        _ => Exit::Partial,
+    }
+}
+
 impl Explained {
+    /// What helps.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// The exit code, and the error with its causes as one line for a list of what failed.
+    pub fn in_a_line(self) -> (Exit, String) {
+        let message = match self.exit {
+            // the name stands before it already
+            Exit::NotFound => "not found".to_owned(),
+            _ => std::iter::once(self.message).chain(self.causes).collect::<Vec<_>>().join(": "),
+        };
+        (self.exit, message)
+    }
+
     /// Shows the error: as lines for a person, as an object for a program.
     pub fn show(&self, printer: &Printer, as_json: bool) {
         if as_json {

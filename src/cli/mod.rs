@@ -2,15 +2,40 @@
 //!
 //! Commands parse, call an operation, print. What an error means to a person is in [`error`] and `hints`, questions are in [`prompt`].
 
+mod activate;
+mod add;
+mod apply_plan;
+mod args;
+mod blob;
+mod catalogue;
+mod complete;
 mod completions;
 mod context;
+mod deactivate;
+mod destroy;
+mod each;
 mod environment;
 pub mod error;
 mod exit;
+mod fields;
+mod get;
 mod globals;
 mod hints;
+mod inspect;
+mod last_check;
+mod list;
 mod man;
+mod manifest;
+mod open;
+mod pin;
 pub mod prompt;
+mod purge;
+mod remove;
+mod repo;
+mod restore;
+mod set_default;
+mod tag;
+mod update;
 mod wallet;
 
 use std::ffi::OsString;
@@ -25,6 +50,7 @@ pub use environment::Environment;
 pub use error::Refusal;
 pub use exit::Exit;
 pub use globals::Globals;
+pub use open::Opened;
 
 use crate::output::Format;
 
@@ -43,6 +69,29 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Add(Box<add::Args>),
+    Update(Box<update::Args>),
+    #[command(visible_alias = "ls")]
+    List(list::Args),
+    #[command(visible_alias = "show")]
+    Get(get::Args),
+    SetDefault(set_default::Args),
+    Activate(activate::Args),
+    Deactivate(deactivate::Args),
+    #[command(visible_alias = "rm")]
+    Remove(remove::Args),
+    Restore(restore::Args),
+    Purge(purge::Args),
+    #[command(subcommand)]
+    Repo(repo::Command),
+    #[command(subcommand)]
+    Tag(tag::Command),
+    Inspect(inspect::Args),
+    #[command(subcommand)]
+    Manifest(manifest::Command),
+    #[command(subcommand)]
+    Blob(blob::Command),
+    ApplyPlan(apply_plan::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -50,6 +99,22 @@ enum Command {
 impl Command {
     fn run(&self, context: &Context) -> anyhow::Result<Exit> {
         match self {
+            Command::Add(args) => add::run(args, context),
+            Command::Update(args) => update::run(args, context),
+            Command::List(args) => list::run(args, context),
+            Command::Get(args) => get::run(args, context),
+            Command::SetDefault(args) => set_default::run(args, context),
+            Command::Activate(args) => activate::run(args, context),
+            Command::Deactivate(args) => deactivate::run(args, context),
+            Command::Remove(args) => remove::run(args, context),
+            Command::Restore(args) => restore::run(args, context),
+            Command::Purge(args) => purge::run(args, context),
+            Command::Repo(command) => command.run(context),
+            Command::Tag(command) => command.run(context),
+            Command::Inspect(args) => inspect::run(args, context),
+            Command::Manifest(command) => command.run(context),
+            Command::Blob(command) => command.run(context),
+            Command::ApplyPlan(args) => apply_plan::run(args, context),
             Command::Completions(args) => completions::run(args, context),
             Command::Man(args) => man::run(args, context),
         }
@@ -75,7 +140,15 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         show_requests(cli.globals.verbose);
     }
     let (printer, now) = (Arc::new(printer), environment.now());
-    let context = Context { printer, globals: cli.globals, environment, now, wallet: OnceLock::new() };
+    let context = Context {
+        printer,
+        globals: cli.globals,
+        environment,
+        now,
+        wallet: OnceLock::new(),
+        stats: Arc::default(),
+        password: OnceLock::new(),
+    };
     match cli.command.run(&context) {
         Ok(exit) => exit.into(),
         Err(error) => fail(&error, &context.printer, as_json),
