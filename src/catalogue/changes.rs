@@ -33,7 +33,7 @@ macro_rules! fields {
     ($($variant:ident = $word:literal,)*) => {
         /// A field that can be taken away.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[allow(missing_docs)] // named as in the catalogue
+        #[allow(missing_docs, reason = "named as in the catalogue")]
         pub enum Field { $($variant),* }
 
         impl Field {
@@ -118,7 +118,7 @@ impl FromStr for Field {
 
 /// What to change. Everything unset or empty stays as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
-#[allow(missing_docs)] // each is the field of the same name in `Entry`
+#[allow(missing_docs, reason = "each is the field of the same name in Entry")]
 pub struct Changes {
     pub address: Option<Address>,
     pub provider: Option<Kind>,

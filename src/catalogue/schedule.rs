@@ -13,7 +13,7 @@ const ABBREVIATION_MIN: usize = 3;
 
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(missing_docs)] // they are what they say
+#[allow(missing_docs, reason = "they are what they say")]
 pub enum Day {
     Monday,
     Tuesday,

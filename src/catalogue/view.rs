@@ -49,7 +49,7 @@ pub struct Known {
 
 /// TLS settings as programs see them.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)] // named as in the catalogue
+#[allow(missing_docs, reason = "named as in the catalogue")]
 pub struct TlsView {
     pub verify: bool,
     pub ca_file: Option<String>,
@@ -62,7 +62,7 @@ pub struct TlsView {
 
 /// An entry as programs see it.
 #[derive(Debug, Clone, Serialize)]
-#[allow(missing_docs)] // named as in the catalogue; what is computed is explained where it is
+#[allow(missing_docs, reason = "named as in the catalogue; what is computed is explained where it is")]
 pub struct View {
     pub name: Name,
     pub id: String,

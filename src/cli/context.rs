@@ -7,8 +7,9 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 use super::{Environment, Exit, Globals, Refusal};
-use crate::credentials::Wallet;
+use crate::credentials::{Secret, Wallet};
 use crate::output::Printer;
+use crate::transport::Stats;
 
 /// What a command is given.
 pub struct Context {
@@ -18,6 +19,10 @@ pub struct Context {
     pub globals: Globals,
     /// The environment.
     pub environment: Environment,
+    /// Requests are counted here.
+    pub stats: Arc<Stats>,
+    /// The password from standard input, which can be read once only.
+    pub(super) password: OnceLock<Secret>,
     /// The time at which the command began.
     pub now: Timestamp,
     /// See [`Context::wallet`].

@@ -4,11 +4,15 @@
 
 mod activate;
 mod add;
+mod apply_plan;
+mod args;
+mod blob;
 mod catalogue;
 mod complete;
 mod completions;
 mod context;
 mod deactivate;
+mod destroy;
 mod each;
 mod environment;
 pub mod error;
@@ -17,15 +21,20 @@ mod fields;
 mod get;
 mod globals;
 mod hints;
+mod inspect;
 mod last_check;
 mod list;
 mod man;
+mod manifest;
+mod open;
 mod pin;
 pub mod prompt;
 mod purge;
 mod remove;
+mod repo;
 mod restore;
 mod set_default;
+mod tag;
 mod update;
 mod wallet;
 
@@ -41,6 +50,7 @@ pub use environment::Environment;
 pub use error::Refusal;
 pub use exit::Exit;
 pub use globals::Globals;
+pub use open::Opened;
 
 use crate::output::Format;
 
@@ -72,6 +82,16 @@ enum Command {
     Remove(remove::Args),
     Restore(restore::Args),
     Purge(purge::Args),
+    #[command(subcommand)]
+    Repo(repo::Command),
+    #[command(subcommand)]
+    Tag(tag::Command),
+    Inspect(inspect::Args),
+    #[command(subcommand)]
+    Manifest(manifest::Command),
+    #[command(subcommand)]
+    Blob(blob::Command),
+    ApplyPlan(apply_plan::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -89,6 +109,12 @@ impl Command {
             Command::Remove(args) => remove::run(args, context),
             Command::Restore(args) => restore::run(args, context),
             Command::Purge(args) => purge::run(args, context),
+            Command::Repo(command) => command.run(context),
+            Command::Tag(command) => command.run(context),
+            Command::Inspect(args) => inspect::run(args, context),
+            Command::Manifest(command) => command.run(context),
+            Command::Blob(command) => command.run(context),
+            Command::ApplyPlan(args) => apply_plan::run(args, context),
             Command::Completions(args) => completions::run(args, context),
             Command::Man(args) => man::run(args, context),
         }
@@ -114,7 +140,15 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         show_requests(cli.globals.verbose);
     }
     let (printer, now) = (Arc::new(printer), environment.now());
-    let context = Context { printer, globals: cli.globals, environment, now, wallet: OnceLock::new() };
+    let context = Context {
+        printer,
+        globals: cli.globals,
+        environment,
+        now,
+        wallet: OnceLock::new(),
+        stats: Arc::default(),
+        password: OnceLock::new(),
+    };
     match cli.command.run(&context) {
         Ok(exit) => exit.into(),
         Err(error) => fail(&error, &context.printer, as_json),

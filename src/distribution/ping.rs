@@ -26,6 +26,7 @@ pub(super) async fn ping(v2: &V2) -> Result<Ping> {
         version: version(&answer),
         auth: scheme.to_owned(),
         signed_in: (answer.signed_in && scheme != "none").then_some(true),
+        #[expect(clippy::disallowed_methods, reason = "the server's clock is compared with the real one")]
         clock_offset: clock_offset(&answer, Timestamp::now()),
         rate_limit: rate_limit(&answer),
     })

@@ -50,6 +50,7 @@ impl Wire {
                     if !retry::status_may_repeat(answer.status, request.repeatable, attempts) {
                         return Ok(answer);
                     }
+                    #[expect(clippy::disallowed_methods, reason = "the server says when by the real clock")]
                     let asked = retry::retry_after(&answer.headers, Timestamp::now());
                     let pause = asked.unwrap_or_else(|| retry::pause(attempts, random()));
                     drop(permit);

@@ -3,6 +3,8 @@
 //!
 //! Tests that need something a machine may not have (see `support::left_out`) say so and pass; `tests/run --require` makes them fail.
 
+#![allow(clippy::disallowed_methods, reason = "tests look at the machine as it is")]
+
 mod cli;
 mod conformance;
 mod network;

@@ -1,13 +1,18 @@
 //! The real components behave as the other tests take for granted. When one of these fails, look here first.
 
+use std::net::TcpStream;
 use std::process::Command;
 
 use reqwest::header::WWW_AUTHENTICATE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 
+use crate::support::content::Pusher;
+use crate::support::counted::Counted;
 use crate::support::docker_registry::{DockerRegistry, PASSWORD, Setup, USERNAME};
 use crate::support::http::{client, tls_client, wait};
 use crate::support::keyring::{Keyring, State};
+use crate::support::left_out::{executable, search_paths};
+use crate::support::storage::fill;
 use crate::support::token_server::Request;
 
 fn send(request: RequestBuilder) -> Response {
@@ -88,13 +93,14 @@ fn the_registry_takes_the_token_servers_tokens() {
 
 /// Asks the keyring whether its default collection is locked, as a client would.
 fn locked(keyring: &Keyring) -> Option<bool> {
-    let output = Command::new("dbus-send")
+    let output = Command::new(executable("dbus-send").expect("it is there when a keyring is"))
+        .envs(search_paths())
         .env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
         .args(["--session", "--print-reply=literal", "--reply-timeout=1000", "--dest=org.freedesktop.secrets"])
         .args(["/org/freedesktop/secrets/aliases/default", "org.freedesktop.DBus.Properties.Get"])
         .args(["string:org.freedesktop.Secret.Collection", "string:Locked"])
         .output()
-        .expect("dbus-send is there when a keyring is");
+        .expect("dbus-send runs");
     let answer = String::from_utf8_lossy(&output.stdout).into_owned();
     output.status.success().then(|| answer.trim().ends_with("true"))
 }
@@ -107,4 +113,41 @@ fn a_keyring_can_be_met_in_four_states() {
         let Some(keyring) = Keyring::start(state) else { return };
         assert_eq!(locked(&keyring), answer, "{state:?}");
     }
+}
+
+#[test]
+fn what_is_pushed_is_there() {
+    let Some(registry) = DockerRegistry::start(Setup::Password) else { return };
+    let pusher = Pusher::with_login(registry.address(), USERNAME, PASSWORD);
+    let image = pusher.image("team/app", &["v1", "v2"], "one");
+    let (index, children) = pusher.index("team/app", "multi", &["amd64", "arm64"]);
+    assert_eq!(pusher.tags("team/app"), ["multi", "v1", "v2"]);
+    assert_eq!(pusher.digest_of("team/app", "v2"), Some(image));
+    assert_eq!(pusher.digest_of("team/app", "multi"), Some(index));
+    assert_eq!(pusher.digest_of("team/app", &children[1]), Some(children[1].clone()));
+    assert_eq!(pusher.digest_of("team/app", "v3"), None);
+}
+
+#[test]
+fn pushing_works_over_tls() {
+    let Some(registry) = DockerRegistry::start(Setup::Tls) else { return };
+    let pusher = Pusher::new(registry.address()).through(tls_client(registry.certificates(), false));
+    let image = pusher.image("app", &["v1"], "over TLS");
+    assert_eq!(pusher.digest_of("app", "v1"), Some(image));
+}
+
+#[test]
+fn what_is_written_into_the_storage_is_served_and_connections_are_counted() {
+    let Some(registry) = DockerRegistry::start(Setup::Plain) else { return };
+    fill(&registry.storage(), "team/app", ["v1", "v2"]);
+    let counted = Counted::to(registry.address().trim_start_matches("http://"));
+    let pusher = Pusher::new(format!("http://{}", counted.address()));
+    assert_eq!(pusher.tags("team/app"), ["v1", "v2"]);
+    assert!(pusher.digest_of("team/app", "v1").is_some());
+    assert_eq!(counted.made(), 2, "each look goes its own way");
+    let held: Vec<_> = (0..3).map(|_| TcpStream::connect(counted.address()).expect("it listens")).collect();
+    while counted.made() < 2 + held.len() {
+        std::thread::yield_now();
+    }
+    assert!(counted.peak() >= held.len());
 }

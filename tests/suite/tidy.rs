@@ -19,7 +19,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Where files live and how they are replaced.
     ("files", &[]),
     // How things look; what it shows are plain values, so it knows no registry.
-    ("output", &[]),
+    ("output", &["oci"]),
     // The embedded registry shares only the words with the client: it is the client's test double and must not share its mistakes.
     ("serve", &["oci"]),
     // What can be asked of any registry. The floor that everything else stands on, so it knows no way of asking.
@@ -77,8 +77,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("keyring", &["credentials"]),
     // Only one module edits the catalogue's text.
     ("toml_edit", &["catalogue"]),
-    // Arguments are the command line's business.
-    ("clap", &["cli"]),
+    // Arguments are the command line's business; a format is the value of one.
+    ("clap", &["cli", "output"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("rpassword", &["cli"]),
@@ -87,6 +87,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("indicatif", &["output"]),
     ("minijinja", &["output"]),
 ];
+
+/// Files that may be called so, because the word is a noun there: Docker calls a program that keeps secrets a credential helper.
+const NOUN_AFTER_ALL: &[&str] = &["src/credentials/helper.rs"];
 
 /// File names that say that the file has not found its noun.
 const NOT_A_NOUN: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "manager"];
@@ -251,7 +254,8 @@ fn files_have_nouns() {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
         name.split(['_', '-', '.']).any(|word| NOT_A_NOUN.contains(&word))
     };
-    let vague: Vec<PathBuf> = files().into_iter().filter(vague).collect();
+    let allowed = |file: &PathBuf| NOUN_AFTER_ALL.iter().any(|name| *file == root().join(name));
+    let vague: Vec<PathBuf> = files().into_iter().filter(|file| vague(file) && !allowed(file)).collect();
     assert!(vague.is_empty(), "not a noun: {vague:?}");
 }
 

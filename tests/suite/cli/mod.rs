@@ -2,6 +2,8 @@
 
 mod add;
 mod catalogue_file;
+mod completions;
+mod frame;
 mod life;
 mod list;
 mod update;

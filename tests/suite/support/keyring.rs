@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use super::left_out::{executable, left_out};
+use super::left_out::{executable, left_out, search_paths};
 
 /// The states a keyring can be met in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,7 @@ impl Keyring {
         };
         let mut session = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keyring-session"))
             .args([mode, "sh", "-c", "echo \"$DBUS_SESSION_BUS_ADDRESS\"; exec cat"])
+            .envs(search_paths())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -130,6 +130,16 @@ impl Call {
         self
     }
 
+    /// Has `wrapper`, found on the test's own `PATH`, run it: the program and its arguments follow those of the wrapper.
+    pub fn inside<I: IntoIterator<Item: AsRef<OsStr>>>(mut self, wrapper: &str, arguments: I) -> Call {
+        let mut outer = Command::new(wrapper);
+        outer.args(arguments).arg(self.command.get_program()).args(self.command.get_args()).env_clear();
+        outer.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        outer.current_dir(&self.home);
+        self.command = outer;
+        self
+    }
+
     /// The command as it stands, for a caller that needs other pipes or a terminal.
     pub fn command(self) -> Command {
         self.command

@@ -1,12 +1,10 @@
 //! A token server as Docker's token specification describes it: Basic login, one scope or many, signed ES256 tokens whose header
 //! carries the certificate. It knows one account, [`USERNAME`] with [`PASSWORD`]; nobody else may do more than pull.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -15,6 +13,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 
+use super::canned::{Answer, Canned, Received};
 use super::certificates;
 
 /// The one account that token server and password file know.
@@ -50,16 +49,9 @@ impl TokenServer {
         let signer = certificates::authority("regctl test token issuer");
         let certificate = folder.join("token.pem");
         std::fs::write(&certificate, signer.pem()).expect("the test's folder can be written");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("a bound socket has an address");
         let log = Arc::new(Mutex::new(Vec::new()));
-        let desk = Arc::new(Desk { signer, log: Arc::clone(&log) });
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let desk = Arc::clone(&desk);
-                std::thread::spawn(move || desk.serve(&stream));
-            }
-        });
+        let desk = Desk { signer, log: Arc::clone(&log) };
+        let address = Canned::start(move |request| desk.serve(request)).address();
         TokenServer { address, certificate, log }
     }
 
@@ -85,19 +77,14 @@ struct Desk {
 }
 
 impl Desk {
-    /// One request per connection: a test asks for few tokens.
-    fn serve(&self, stream: &TcpStream) {
-        let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
-        let Some((method, target, headers, body)) = read_request(stream) else { return };
-        let (status, answer) = self.answer(&method, &target, headers.get("authorization").map(String::as_str), &body);
-        let answer = answer.to_string();
-        let challenge = if status == "401 Unauthorized" { "WWW-Authenticate: Basic realm=\"token\"\r\n" } else { "" };
-        let head =
-            format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{challenge}Content-Length: {}\r\n", answer.len());
-        let _ = { stream }.write_all(format!("{head}Connection: close\r\n\r\n{answer}").as_bytes());
+    fn serve(&self, request: &Received) -> Answer {
+        let authorization = request.headers.get("authorization").map(String::as_str);
+        let (status, answer) = self.answer(&request.method, &request.target, authorization, &request.body);
+        let answer = Answer::new(status, "application/json", &answer.to_string());
+        if status == 401 { answer.header("WWW-Authenticate", "Basic realm=\"token\"") } else { answer }
     }
 
-    fn answer(&self, method: &str, target: &str, authorization: Option<&str>, body: &str) -> (&'static str, Value) {
+    fn answer(&self, method: &str, target: &str, authorization: Option<&str>, body: &str) -> (u16, Value) {
         let query = if method == "POST" { body } else { target.split_once('?').map_or("", |(_, query)| query) };
         let fields: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let field = |name: &str| fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str());
@@ -105,14 +92,14 @@ impl Desk {
             match field("grant_type") {
                 "password" if (field("username"), field("password")) == (USERNAME, PASSWORD) => USERNAME,
                 "refresh_token" if field("refresh_token") == format!("{REFRESH}{USERNAME}") => USERNAME,
-                _ => return ("401 Unauthorized", json!({"error": "invalid_grant"})),
+                _ => return (401, json!({"error": "invalid_grant"})),
             }
         } else {
             let right = format!("Basic {}", BASE64_STANDARD.encode(format!("{USERNAME}:{PASSWORD}")));
             match authorization {
                 None => "",
                 Some(header) if header == right => USERNAME,
-                Some(_) => return ("401 Unauthorized", json!({"errors": [{"code": "UNAUTHORIZED", "message": "wrong password"}]})),
+                Some(_) => return (401, json!({"errors": [{"code": "UNAUTHORIZED", "message": "wrong password"}]})),
             }
         };
         let asked = fields.iter().filter(|(key, _)| key == "scope").map(|(_, value)| value.as_str());
@@ -127,7 +114,7 @@ impl Desk {
         if method == "POST" || field("offline_token") == "true" {
             answer["refresh_token"] = json!(format!("{REFRESH}{user}"));
         }
-        ("200 OK", answer)
+        (200, answer)
     }
 
     fn token(&self, user: &str, service: &str, scopes: &[String]) -> String {
@@ -154,24 +141,4 @@ impl Desk {
         let signature = key.sign(&random, signed.as_bytes()).expect("signing works");
         format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
     }
-}
-
-/// Method, target, headers with lower-case names, body.
-fn read_request(stream: &TcpStream) -> Option<(String, String, BTreeMap<String, String>, String)> {
-    let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line).ok()?;
-    let mut words = line.split_whitespace();
-    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
-    }
-    let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some((method, target, headers, String::from_utf8(body).ok()?))
 }

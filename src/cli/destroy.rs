@@ -1,0 +1,267 @@
+//! The way of every command that deletes: show the plan, ask, carry out that same plan, tell what happened.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::args::DestroyArgs;
+use super::error::exit_of;
+use super::{Context, Exit, Refusal, prompt};
+use crate::operations::apply::{self, Applied, Done, Outcome};
+use crate::operations::plan::{Otherwise, Plan, PlannedTag, RepositoryPlan, Step, VERSION};
+use crate::output::{Failed, List, View, units};
+use crate::registry::{ErrorKind, Registry};
+
+/// A plan and the registry that it is for.
+pub struct Prepared {
+    /// Where it will be carried out.
+    pub registry: Arc<dyn Registry>,
+    /// What will be done.
+    pub plan: RepositoryPlan,
+}
+
+/// Shows the plans, and carries them out if that is wanted.
+pub fn run(prepared: Vec<Prepared>, args: &DestroyArgs, context: &Context) -> anyhow::Result<Exit> {
+    let plan =
+        Plan { version: VERSION, made_at: context.now, repositories: prepared.iter().map(|part| part.plan.clone()).collect() };
+    tell_gone(&plan, context);
+    if let Some(path) = &args.plan {
+        let text = serde_json::to_string_pretty(&plan)?;
+        fs::write(path, text + "\n").with_context(|| format!("can't save the plan to {}", path.display()))?;
+        show(&plan, context)?;
+        context.printer.done(format!("saved the plan to {}; nothing has changed", path.display()));
+        context.printer.hint(format!("regctl apply-plan {}", path.display()));
+        return Ok(Exit::Done);
+    }
+    let for_people = !context.globals.output.is_machine();
+    if args.dry_run || for_people {
+        show(&plan, context)?;
+    }
+    if args.dry_run {
+        context.printer.note("This is a plan, nothing has changed.");
+        return Ok(Exit::Done);
+    }
+    carry_out(prepared, plan, args.yes, false, context)
+}
+
+/// Asks, and carries plans out; `saved` ones are compared with the server first.
+pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, yes: bool, saved: bool, context: &Context) -> anyhow::Result<Exit> {
+    if plan.is_empty() {
+        if context.globals.output.is_machine() {
+            context.printer.report_list(&List::<Outcome>::whole(Vec::new()), || crate::output::Table::new([]))?;
+        }
+        return Ok(Exit::Done);
+    }
+    if !yes && !prompt::confirm(&question(&plan))? {
+        return Err(Refusal::new(Exit::Refused, "not confirmed; nothing has changed").into());
+    }
+    let progress = context.printer.progress("deleting");
+    let tick = |done, total| progress.tick(done, total);
+    let applied = context.block_on_changes(async |stop| {
+        let mut applied = Applied::default();
+        for part in &prepared {
+            let newcomers = match saved {
+                true => apply::newcomers(&*part.registry, &part.plan, &tick).await?,
+                false => BTreeMap::new(),
+            };
+            applied.extend(apply::apply(&*part.registry, &part.plan, newcomers, &|| stop.is_asked(), &tick).await);
+        }
+        Ok(applied)
+    })?;
+    drop(progress);
+    tell(&prepared, applied, context)
+}
+
+fn question(plan: &Plan) -> String {
+    let registries: std::collections::BTreeSet<&str> = plan.repositories.iter().map(|part| part.registry.as_str()).collect();
+    let registries = registries.into_iter().collect::<Vec<_>>().join(", ");
+    let tags: usize = plan.repositories.iter().map(RepositoryPlan::tags).sum();
+    let manifests: usize = plan.repositories.iter().map(RepositoryPlan::manifests).sum();
+    let whole = plan.repositories.iter().flat_map(|part| &part.steps).any(|step| *step == Step::DeleteRepository);
+    let what = match (whole, tags, manifests) {
+        (true, ..) => "everything".to_owned(),
+        (_, 0, manifests) => units::plural(manifests, "manifest"),
+        (_, tags, 0) => units::plural(tags, "tag"),
+        (_, tags, manifests) => format!("{} and {}", units::plural(tags, "tag"), units::plural(manifests, "manifest")),
+    };
+    format!("Delete {what} from {registries}?")
+}
+
+/// What was asked for and is not there is no failure.
+fn tell_gone(plan: &Plan, context: &Context) {
+    for part in &plan.repositories {
+        for gone in &part.gone {
+            let separator = if gone.contains(':') { '@' } else { ':' };
+            let name = if gone == part.repository.0.as_str() { part.name() } else { format!("{}{separator}{gone}", part.name()) };
+            context.printer.note(format!("{name} is already gone"));
+        }
+    }
+}
+
+/// Shows a plan.
+pub fn show(plan: &Plan, context: &Context) -> anyhow::Result<()> {
+    if plan.is_empty() && !context.globals.output.is_machine() {
+        return Ok(());
+    }
+    context.printer.report(plan, || View::Text(plan.repositories.iter().map(text).collect()))?;
+    for warning in plan.repositories.iter().flat_map(|part| &part.warnings) {
+        context.printer.warn(warning);
+    }
+    Ok(())
+}
+
+/// A plan as a person reads it.
+fn text(plan: &RepositoryPlan) -> String {
+    if plan.steps.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<(String, String)> = plan.steps.iter().map(line).collect();
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut out = format!("{}\n", plan.name());
+    for (name, what) in lines {
+        out.push_str(&format!("  - {name:width$}  {what}\n"));
+    }
+    let (tags, manifests) = (plan.tags(), plan.manifests());
+    let goes = |count: usize, one: &str| match count {
+        0 => format!("no {one} goes"),
+        1 => format!("1 {one} goes"),
+        _ => format!("{} go", units::plural(count, one)),
+    };
+    let last = plan.steps.iter().filter(|step| matches!(step, Step::Untag { otherwise: Otherwise::Digest, .. })).count();
+    let rest = match (plan.steps.contains(&Step::DeleteRepository), manifests, last) {
+        (true, ..) => "The whole repository goes".to_owned(),
+        (_, 0, 0) => format!("{}, no manifest goes, nothing is freed", goes(tags, "tag")),
+        (_, 0, last) => format!(
+            "{}; {} its last tag",
+            goes(tags, "tag"),
+            if last == 1 { "1 manifest loses".into() } else { format!("{} lose", units::plural(last, "tag's manifest")) }
+        ),
+        _ => format!("{} and {}", goes(tags, "tag"), goes(manifests, "manifest")),
+    };
+    out.push_str(&format!("{rest}.\n"));
+    out
+}
+
+fn line(step: &Step) -> (String, String) {
+    let names = |tags: &[PlannedTag]| tags.iter().map(PlannedTag::to_string).collect::<Vec<_>>().join(", ");
+    match step {
+        Step::Untag { tag, digest, siblings, otherwise } => {
+            let short = format!("{}:{}", digest.algorithm(), digest.short());
+            let what = match (siblings.as_slice(), otherwise) {
+                ([], Otherwise::Digest) => format!("last tag on {short}"),
+                ([], Otherwise::Refuse { indexes }) => format!("tag only; the index {} keeps {short}", indexes.join(", ")),
+                ([], Otherwise::Placeholder) => format!("tag only, by way of a placeholder if need be; an index keeps {short}"),
+                (kept, otherwise) => {
+                    let verb = if kept.len() == 1 { "keeps" } else { "keep" };
+                    let way = if *otherwise == Otherwise::Placeholder { ", by way of a placeholder if need be" } else { "" };
+                    format!("tag only{way}; {} {verb} {short}", names(kept))
+                }
+            };
+            (tag.to_string(), what)
+        }
+        Step::DeleteManifest { digest, tags, .. } if tags.is_empty() => {
+            (format!("{}:{}", digest.algorithm(), digest.short()), "manifest without a tag".to_owned())
+        }
+        Step::DeleteManifest { digest, tags, .. } => {
+            (format!("{}:{}", digest.algorithm(), digest.short()), format!("manifest, with {}", names(tags)))
+        }
+        Step::DeleteRepository => ("everything".to_owned(), "all tags and manifests, by the server's own call".to_owned()),
+    }
+}
+
+/// Tells what happened, and how the command ends.
+fn tell(prepared: &[Prepared], applied: Applied, context: &Context) -> anyhow::Result<Exit> {
+    let good = applied.count(Done::Untagged) + applied.count(Done::Deleted) + applied.count(Done::Gone);
+    let (failed, skipped, interrupted) =
+        (applied.count(Done::Failed), applied.count(Done::Skipped), applied.count(Done::Interrupted));
+    let machine = context.globals.output.is_machine();
+    if machine {
+        let (bad, done): (Vec<&Outcome>, Vec<&Outcome>) =
+            applied.outcomes.iter().partition(|outcome| outcome.result == Done::Failed);
+        let failed = bad.iter().map(|bad| Failed { name: bad.reference.clone(), message: bad.message.clone().unwrap_or_default() });
+        let list = List { items: done, failed: failed.collect(), next_page: None };
+        context.printer.report_list(&list, || view(&list.items))?;
+    }
+    for outcome in &applied.outcomes {
+        let message = outcome.message.as_deref().unwrap_or_default();
+        match outcome.result {
+            Done::Untagged | Done::Deleted if message.is_empty() => {}
+            Done::Untagged | Done::Deleted => context.printer.warn(format!("{}: {message}", outcome.reference)),
+            Done::Gone => context.printer.note(format!("{} was already gone", outcome.reference)),
+            Done::Skipped => context.printer.warn(format!("left alone: {}: {message}", outcome.reference)),
+            // a single failure is told as the error that ends the command
+            Done::Failed if good + skipped + interrupted == 0 && failed == 1 => {}
+            Done::Failed => context.printer.failed(format!("{}: {message}", outcome.reference)),
+            Done::Interrupted => context.printer.note(format!("not done: {}", outcome.reference)),
+        }
+    }
+    let deleted: Vec<&Outcome> =
+        applied.outcomes.iter().filter(|outcome| matches!(outcome.result, Done::Untagged | Done::Deleted)).collect();
+    match deleted.as_slice() {
+        [] => {}
+        [one] => context.printer.done(format!("deleted {}", one.reference)),
+        many => context.printer.done(format!(
+            "deleted {}",
+            units::plural(many.len(), if applied.count(Done::Deleted) == 0 { "tag" } else { "thing" })
+        )),
+    }
+    if applied.count(Done::Deleted) > 0 {
+        context.printer.note("Space comes back when the registry's own garbage collection runs.");
+    }
+    if interrupted > 0 {
+        return Err(Refusal::new(
+            Exit::Interrupted,
+            format!("interrupted; {interrupted} of {} steps were not done", applied.outcomes.len()),
+        )
+        .into());
+    }
+    match (failed, good) {
+        (0, _) if skipped == 0 => Ok(Exit::Done),
+        (0, 0) => Err(Refusal::new(Exit::Refused, "the plan is stale: what it meant has moved; nothing has changed")
+            .hint("make the plan again")
+            .into()),
+        (_, 0) => Err(failure(prepared, applied)),
+        _ => Ok(Exit::Partial),
+    }
+}
+
+/// The error of a command of which nothing could be done, with the ways out.
+fn failure(prepared: &[Prepared], applied: Applied) -> anyhow::Error {
+    let Some(error) = applied.first_error else {
+        return Refusal::new(Exit::Failure, "nothing could be deleted").into();
+    };
+    let refused =
+        prepared.iter().flat_map(|part| part.plan.steps.iter().map(move |step| (part, step))).find_map(|(part, step)| match step {
+            Step::Untag { tag, otherwise: Otherwise::Refuse { indexes }, siblings, .. } => {
+                Some((format!("{}:{tag}", part.plan.name()), indexes.is_empty(), siblings.len()))
+            }
+            _ => None,
+        });
+    match refused {
+        Some((reference, no_index, siblings)) if error.kind() == ErrorKind::Unsupported => {
+            let mut refusal = Refusal::new(exit_of(error.kind()), error.to_string());
+            if no_index {
+                let all = if siblings == 1 { "delete both" } else { "delete all of them" };
+                refusal = refusal.hint(format!("{all}: regctl tag delete {reference} --with-siblings"));
+            }
+            refusal.hint("or move the tag to a placeholder first: --via-placeholder (pushes one small manifest)").into()
+        }
+        _ => error.into(),
+    }
+}
+
+fn view(outcomes: &[&Outcome]) -> crate::output::Table {
+    use crate::output::{Column, Table};
+    let mut table = Table::new([Column::new("reference"), Column::new("result"), Column::new("message").shrinks()]);
+    for outcome in outcomes {
+        let result =
+            serde_json::to_value(outcome.result).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default();
+        table.row(
+            outcome.reference.clone(),
+            [outcome.reference.clone().into(), result.into(), outcome.message.clone().unwrap_or_default().into()],
+        );
+    }
+    table
+}

@@ -1,0 +1,198 @@
+//! From what a person typed to a registry that can be asked: the catalogue is read, the state of the entry checked, nothing connected.
+
+use std::sync::Arc;
+
+use super::args::TargetArgs;
+use super::{Context, Exit, Refusal, prompt};
+use crate::catalogue::{Catalogue, Place, State, Target, TargetOptions};
+use crate::connect::Connector;
+use crate::credentials::Credential;
+use crate::oci::{Digest, Repository, Selector, Tag};
+use crate::operations::Failure;
+use crate::registry::Registry;
+
+/// A registry that was meant, and the repository in it.
+pub struct Opened {
+    /// The registry.
+    pub registry: Arc<dyn Registry>,
+    /// Its address.
+    pub address: String,
+    /// The repository, in full.
+    pub repository: Repository,
+    /// What names a manifest in it.
+    pub selector: Selector,
+    /// The tag, if one was given.
+    pub tag: Option<Tag>,
+    /// The digest, if one was given.
+    pub digest: Option<Digest>,
+}
+
+impl Opened {
+    /// Whether both are the same repository of the same registry.
+    pub fn is_same_repository(&self, other: &Opened) -> bool {
+        self.registry.name() == other.registry.name() && self.address == other.address && self.repository == other.repository
+    }
+}
+
+/// A whole registry that was meant.
+pub struct OpenedRegistry {
+    /// The registry.
+    pub registry: Arc<dyn Registry>,
+    /// Its address.
+    pub address: String,
+    /// The part of it that the entry is for.
+    pub namespace: Option<String>,
+    /// Repositories that the entry names, for servers that don't list.
+    pub configured: Vec<Repository>,
+}
+
+/// A repository that was meant.
+pub struct OpenedRepository {
+    /// The registry.
+    pub registry: Arc<dyn Registry>,
+    /// Its address.
+    pub address: String,
+    /// The repository, in full.
+    pub repository: Repository,
+}
+
+impl Context {
+    /// A whole registry: by name, or the default one.
+    pub fn open_registry(&self, args: &TargetArgs, text: Option<&str>) -> anyhow::Result<OpenedRegistry> {
+        let catalogue = self.catalogue()?;
+        let target = catalogue.target_registry(text, &self.options(args, self.shell_default().as_deref()))?;
+        if let Some(repository) = &target.repository {
+            return Err(Refusal::usage(format!("`{repository}` is a repository; this command takes a registry"))
+                .hint(format!("regctl tag list {}", text.unwrap_or_default()))
+                .into());
+        }
+        self.open_place(&catalogue, &target.place, self.explicit(args)?)
+    }
+
+    /// A repository.
+    pub fn open_repository(&self, args: &TargetArgs, text: &str) -> anyhow::Result<OpenedRepository> {
+        let catalogue = self.catalogue()?;
+        let target = catalogue.target(text, &self.options(args, self.shell_default().as_deref()))?;
+        if target.tag.is_some() || target.digest.is_some() {
+            return Err(Refusal::usage(format!("`{text}` names one image; this command takes a repository")).into());
+        }
+        let repository = repository(&target, text)?;
+        let opened = self.open_place(&catalogue, &target.place, self.explicit(args)?)?;
+        Ok(OpenedRepository { registry: opened.registry, address: opened.address, repository })
+    }
+
+    /// A manifest by tag or digest.
+    pub fn open_manifest(&self, args: &TargetArgs, text: &str) -> anyhow::Result<Opened> {
+        self.open(args, text, None)
+    }
+
+    /// A manifest by tag or digest, or the tag `latest`.
+    pub fn open_manifest_or_latest(&self, args: &TargetArgs, text: &str) -> anyhow::Result<Opened> {
+        self.open(args, text, Some("latest".parse().expect("latest is a tag")))
+    }
+
+    /// A blob.
+    pub fn open_blob(&self, args: &TargetArgs, text: &str) -> anyhow::Result<(Opened, Digest)> {
+        let opened = self.open(args, text, None)?;
+        match opened.digest.clone() {
+            Some(digest) => Ok((opened, digest)),
+            None => Err(Refusal::usage(format!("`{text}` names no blob")).hint("name it as REPOSITORY@DIGEST").into()),
+        }
+    }
+
+    /// The registry and repository of a saved plan, by exactly the name in the plan.
+    pub fn open_planned(&self, registry: &str, repository: &Repository) -> anyhow::Result<OpenedRepository> {
+        let catalogue = self.catalogue()?;
+        let target = catalogue.target_registry(Some(registry), &TargetOptions::default())?;
+        let opened = self.open_place(&catalogue, &target.place, None)?;
+        Ok(OpenedRepository { registry: opened.registry, address: opened.address, repository: repository.clone() })
+    }
+
+    fn open(&self, args: &TargetArgs, text: &str, otherwise: Option<Tag>) -> anyhow::Result<Opened> {
+        let catalogue = self.catalogue()?;
+        let target = catalogue.target(text, &self.options(args, self.shell_default().as_deref()))?;
+        let repository = repository(&target, text)?;
+        let Some(selector) = target.selector().or_else(|| otherwise.map(Selector::Tag)) else {
+            return Err(Refusal::usage(format!("`{text}` has no tag and no digest"))
+                .hint(format!("regctl tag list {text}"))
+                .into());
+        };
+        let tag = target.tag.clone().or_else(|| if let Selector::Tag(tag) = &selector { Some(tag.clone()) } else { None });
+        let opened = self.open_place(&catalogue, &target.place, self.explicit(args)?)?;
+        Ok(Opened { registry: opened.registry, address: opened.address, repository, selector, tag, digest: target.digest })
+    }
+
+    fn open_place(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>) -> anyhow::Result<OpenedRegistry> {
+        let connector = Connector::new(self.wallet(), Arc::clone(&self.stats), explicit);
+        match place {
+            Place::AdHoc(address) => Ok(OpenedRegistry {
+                registry: connector.ad_hoc(address),
+                address: address.to_string(),
+                namespace: None,
+                configured: Vec::new(),
+            }),
+            Place::Entry(name) => {
+                let entry = catalogue.get(name.as_str()).expect("a target's entry is in the catalogue it came from");
+                match entry.state {
+                    State::Active => {}
+                    State::Inactive => {
+                        return Err(Refusal::new(Exit::Conflict, format!("{name} is inactive"))
+                            .hint(format!("regctl activate {name}"))
+                            .into());
+                    }
+                    State::Removed => {
+                        return Err(Refusal::new(Exit::Conflict, format!("{name} is removed"))
+                            .hint(format!("regctl restore {name}"))
+                            .into());
+                    }
+                }
+                Ok(OpenedRegistry {
+                    registry: connector.entry(name, entry, true)?,
+                    address: entry.address.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    namespace: entry.namespace.as_ref().map(ToString::to_string),
+                    configured: entry.repositories.clone(),
+                })
+            }
+        }
+    }
+
+    /// The credential of the command line.
+    fn explicit(&self, args: &TargetArgs) -> anyhow::Result<Option<Credential>> {
+        match (&args.username, args.password_stdin) {
+            (Some(username), true) => {
+                if let Some(known) = self.password.get() {
+                    return Ok(Some(Credential::new(username, known.clone())));
+                }
+                let password = prompt::password_from_stdin()?;
+                let password = self.password.get_or_init(|| password).clone();
+                Ok(Some(Credential::new(username, password)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn shell_default(&self) -> Option<String> {
+        self.environment.var("REGCTL_REGISTRY")
+    }
+
+    fn options<'a>(&self, args: &'a TargetArgs, default: Option<&'a str>) -> TargetOptions<'a> {
+        TargetOptions { registry: args.registry.as_deref(), default, plain_http: false }
+    }
+
+    /// Tells what failed while the rest went on, and how the command ends.
+    pub fn report_failures(&self, failed: Vec<Failure>) -> Exit {
+        for failure in &failed {
+            self.printer.failed(format!("{}: {}", failure.name, failure.error));
+        }
+        if failed.is_empty() { Exit::Done } else { Exit::Partial }
+    }
+}
+
+/// The repository of a target that has to have one.
+fn repository(target: &Target, text: &str) -> anyhow::Result<Repository> {
+    target.repository.clone().ok_or_else(|| {
+        Refusal::usage(format!("`{text}` is a registry; this command takes a repository"))
+            .hint(format!("regctl repo list {text}"))
+            .into()
+    })
+}

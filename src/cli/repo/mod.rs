@@ -1,0 +1,31 @@
+//! `regctl repo`.
+
+pub mod delete;
+pub mod get;
+pub mod list;
+
+use clap::Subcommand;
+
+use super::{Context, Exit};
+
+/// List, look at and delete repositories
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    #[command(visible_alias = "ls")]
+    List(list::Args),
+    #[command(visible_alias = "show")]
+    Get(get::Args),
+    #[command(visible_alias = "rm")]
+    Delete(delete::Args),
+}
+
+impl Command {
+    /// Runs it.
+    pub fn run(&self, context: &Context) -> anyhow::Result<Exit> {
+        match self {
+            Command::List(args) => list::run(args, context),
+            Command::Get(args) => get::run(args, context),
+            Command::Delete(args) => delete::run(args, context),
+        }
+    }
+}
