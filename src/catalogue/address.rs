@@ -54,6 +54,9 @@ impl Address {
     pub fn read(text: &str, plain_http: bool) -> Result<(Address, Vec<String>), Invalid> {
         let mut notes = Vec::new();
         let text = text.trim();
+        if text.is_empty() {
+            return Err(Invalid::new("the address is empty").hint("write https://HOST[:PORT][/PATH]"));
+        }
         let address = if text.contains("://") {
             Address::parse(text)?
         } else {

@@ -1,4 +1,9 @@
 //! The program's commands, run as a person or a script runs them.
 
+mod add;
+mod catalogue_file;
 mod completions;
 mod frame;
+mod life;
+mod list;
+mod update;
