@@ -4,11 +4,14 @@
 
 mod completions;
 mod context;
+mod doctor;
 mod environment;
 pub mod error;
 mod exit;
 mod globals;
 mod hints;
+mod login;
+mod logout;
 mod man;
 pub mod prompt;
 mod wallet;
@@ -44,6 +47,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Completions(completions::Args),
+    Doctor(doctor::Args),
+    Login(login::Args),
+    Logout(logout::Args),
     Man(man::Args),
 }
 
@@ -51,6 +57,9 @@ impl Command {
     fn run(&self, context: &Context) -> anyhow::Result<Exit> {
         match self {
             Command::Completions(args) => completions::run(args, context),
+            Command::Doctor(args) => doctor::run(args, context),
+            Command::Login(args) => login::run(args, context),
+            Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
         }
     }

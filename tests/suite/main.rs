@@ -4,6 +4,7 @@
 //! Tests that need something a machine may not have (see `support::left_out`) say so and pass; `tests/run --require` makes them fail.
 
 mod cli;
+mod keyring;
 mod support;
 mod testbed;
 mod tidy;
