@@ -67,16 +67,7 @@ impl Connector {
         settings.requests_per_second = entry.requests_per_second;
         settings.concurrency = entry.concurrency.and_then(|limit| NonZeroUsize::try_from(limit).ok());
         settings.stats = Arc::clone(&self.stats);
-        let chain = ChainSettings {
-            name: Some(name.as_str().to_owned()),
-            id: Some(entry.id(name).to_string()),
-            username: entry.username.as_ref().map(|username| username.as_str().to_owned()),
-            source: entry.credential_store(),
-            command: entry.credential_command.clone(),
-            host: endpoint.authority(),
-            prefix: entry.namespace.as_ref().map(|namespace| namespace.as_str().to_owned()).unwrap_or_default(),
-            alone,
-        };
+        let chain = chain_settings(name, entry, alone);
         settings.credentials = Arc::new(Chain::new(chain, Arc::clone(&self.wallet), self.explicit.clone()));
         Ok(Client::new(settings))
     }
@@ -96,6 +87,21 @@ impl Connector {
     /// Where this run keeps and finds secrets.
     pub fn wallet(&self) -> &Arc<Wallet> {
         &self.wallet
+    }
+}
+
+/// What has to be known of an entry to find its credential. `alone` says that no other registry is in play.
+pub fn chain_settings(name: &Name, entry: &Entry, alone: bool) -> ChainSettings {
+    let authority = entry.address.as_ref().map(|address| address.endpoint().authority()).unwrap_or_default();
+    ChainSettings {
+        name: Some(name.as_str().to_owned()),
+        id: Some(entry.id(name).to_string()),
+        username: entry.username.as_ref().map(|username| username.as_str().to_owned()),
+        source: entry.credential_store(),
+        command: entry.credential_command.clone(),
+        host: authority,
+        prefix: entry.namespace.as_ref().map(|namespace| namespace.as_str().to_owned()).unwrap_or_default(),
+        alone,
     }
 }
 

@@ -15,6 +15,7 @@ mod completions;
 mod context;
 mod deactivate;
 mod destroy;
+mod doctor;
 mod each;
 mod environment;
 pub mod error;
@@ -26,6 +27,8 @@ mod hints;
 mod inspect;
 mod last_check;
 mod list;
+mod login;
+mod logout;
 mod man;
 mod manifest;
 mod open;
@@ -95,6 +98,9 @@ enum Command {
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
     Completions(completions::Args),
+    Doctor(doctor::Args),
+    Login(login::Args),
+    Logout(logout::Args),
     Man(man::Args),
 }
 
@@ -118,6 +124,9 @@ impl Command {
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
             Command::Completions(args) => completions::run(args, context),
+            Command::Doctor(args) => doctor::run(args, context),
+            Command::Login(args) => login::run(args, context),
+            Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
         }
     }

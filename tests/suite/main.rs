@@ -7,6 +7,7 @@
 
 mod cli;
 mod conformance;
+mod keyring;
 mod network;
 mod support;
 mod testbed;

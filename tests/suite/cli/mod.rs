@@ -3,7 +3,9 @@
 mod add;
 mod catalogue_file;
 mod completions;
+mod doctor;
 mod frame;
 mod life;
 mod list;
+mod login;
 mod update;
