@@ -174,7 +174,8 @@ fn bad_input_changes_nothing() {
 
 #[test]
 fn every_field_is_kept() {
-    let program = Program::new();
+    let mut program = Program::new();
+    program.set("REGCTL_NOW", "2026-11-20T12:00:00Z");
     let arguments = [
         "prod",
         "https://harbor.example.com",
@@ -226,6 +227,79 @@ fn every_field_is_kept() {
         "repositories=team-a/** keep_last=10",
     ];
     add_blindly(&program, &arguments).succeeds().says("10.1.2.3/8 is taken as 10.0.0.0/8").says("not verified");
-    insta::assert_snapshot!(program.call(["get", "prod"]).env("REGCTL_NOW", "2026-11-20T12:00:00Z").run(), @"");
-    insta::assert_snapshot!(std::fs::read_to_string(program.catalogue()).expect("it is there").lines().filter(|line| !line.contains("id =") && !line.contains("_at = 2")).collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(program.run(["get", "prod"]), @"
+    $ regctl get prod
+    prod
+      display name     Production
+      description      for the clusters
+      address          https://harbor.example.com
+      state            active, the default
+      provider         harbor (Harbor)
+      region           eu-west-1
+      location         de/fra
+      namespace        team-a
+      labels           env   prod
+                       team  x
+      credential       command
+      command          pass show prod
+      expires          2027-01-01 00:00 UTC (in 1 month)
+      TLS              certificates are not verified
+      allowed          10.0.0.0/8, 2001:db8::1
+      API              https://harbor.example.com/api
+      realm            https://auth.example.com
+      proxy            none
+      pace             20 requests a second
+      concurrency      16
+      repositories     app
+                       web
+      vulnerabilities  not looked for
+      clean-up         Saturday, Sunday at 19:30:00+00:00
+      retention        repositories=team-a/** keep_last=10
+      created          2026-11-20 12:00 UTC (now)
+      updated          2026-11-20 12:00 UTC (now)
+      id               ID
+    ");
+    let text = std::fs::read_to_string(program.catalogue()).expect("it is there");
+    let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("id =")).collect();
+    insta::assert_snapshot!(text.join("\n"), @r#"
+    schema = 1
+    default = "prod"
+
+    [registry.prod]
+    address = "https://harbor.example.com"
+    provider = "harbor"
+    display_name = "Production"
+    description = "for the clusters"
+    region = "eu-west-1"
+    location = "de/fra"
+    namespace = "team-a"
+    labels = { env = "prod", team = "x" }
+    state = "active"
+    credential = "command"
+    credential_command = ["pass", "show", "prod"]
+    credential_expires_at = 2027-01-01T00:00:00Z
+    allow_subnets = ["10.0.0.0/8", "2001:db8::1"]
+    api_address = "https://harbor.example.com/api"
+    realm = "https://auth.example.com"
+    proxy = "none"
+    requests_per_second = 20
+    concurrency = 16
+    repositories = ["app", "web"]
+    created_at = 2026-11-20T12:00:00Z
+    updated_at = 2026-11-20T12:00:00Z
+
+    [registry.prod.tls]
+    verify = false
+
+    [registry.prod.features]
+    vulnerability_scanning = false
+
+    [registry.prod.garbage_collection_schedule]
+    days = ["Saturday", "Sunday"]
+    time = "19:30:00+00:00"
+
+    [[registry.prod.retention]]
+    repositories = "team-a/**"
+    keep_last = 10
+    "#);
 }

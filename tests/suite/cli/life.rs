@@ -10,8 +10,8 @@ fn home() -> Program {
     program
 }
 
-fn get(program: &Program, name: &str, field: &str) -> String {
-    program.run(["get", name, "--format", &format!("{{{{ {field} }}}}")]).succeeds().stdout.trim().to_owned()
+fn get(program: &Program, name: &str, field: &str) -> serde_json::Value {
+    program.run(["get", name, "-o", "json"]).succeeds().json()[field].take()
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_whole_life() {
     }
     program.run(["add", "a", "https://new.example", "--no-check"]).fails(4).says("regctl restore a");
     program.run(["restore", "a"]).succeeds().says("inactive");
-    assert_eq!((get(&program, "a", "state"), get(&program, "a", "is_default")), ("inactive".into(), "false".into()));
+    assert_eq!((get(&program, "a", "state"), get(&program, "a", "is_default")), ("inactive".into(), false.into()));
     program.run(["remove", "a"]).succeeds();
     program.run(["purge", "a"]).succeeds().says("purged a");
     program.run(["get", "a"]).fails(3);
@@ -44,7 +44,14 @@ fn a_whole_life() {
 #[test]
 fn of_several_all_are_tried() {
     let program = home();
-    insta::assert_snapshot!(program.run(["deactivate", "a", "missing", "b"]), @"");
+    insta::assert_snapshot!(program.run(["deactivate", "a", "missing", "b"]), @"
+    $ regctl deactivate a missing b
+    │ ✓ deactivated a
+    │ a is still the default; choose another with regctl set-default NAME
+    │ ✗ failed: missing: not found
+    │ ✓ deactivated b
+    (exit 9)
+    ");
     assert_eq!((get(&program, "a", "state"), get(&program, "b", "state")), ("inactive".into(), "inactive".into()));
     let listed = program.run(["activate", "a", "missing", "-o", "json"]).exits(9).json();
     assert_eq!((&listed["items"][0]["name"], &listed["failed"][0]["name"]), (&"a".into(), &"missing".into()));
@@ -54,13 +61,16 @@ fn of_several_all_are_tried() {
 #[test]
 fn the_default_is_chosen_in_the_open() {
     let program = home();
-    insta::assert_snapshot!(program.run(["set-default", "b"]), @"");
+    insta::assert_snapshot!(program.run(["set-default", "b"]), @"
+    $ regctl set-default b
+    │ ✓ the default is now b; it was a
+    ");
     program.run(["set-default", "b"]).succeeds().says("already the default");
     program.run(["set-default", "--clear"]).succeeds().says("it was b");
     program.run(["set-default", "--clear"]).succeeds().says("no default already");
     program.run(["set-default"]).fails(2);
     program.run(["set-default", "prdo"]).fails(3);
-    assert_eq!(get(&program, "a", "is_default"), "false");
+    assert_eq!(get(&program, "a", "is_default"), false);
 }
 
 #[test]

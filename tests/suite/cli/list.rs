@@ -37,9 +37,26 @@ fn names(program: &Program, arguments: &[&str]) -> Vec<String> {
 
 #[test]
 fn as_a_person_sees_it() {
-    insta::assert_snapshot!(home().run(["list"]), @"");
-    insta::assert_snapshot!(home().run(["ls", "--all", "--columns", "name,state", "--sort", "-name"]), @"");
-    insta::assert_snapshot!(Program::new().run(["list"]), @"");
+    insta::assert_snapshot!(home().run(["list"]), @"
+    $ regctl list
+    NAME    ADDRESS                       PROVIDER   NAMESPACE  STATE     DEFAULT
+    hub     https://registry-1.docker.io  dockerhub  acme       active
+    oldlab  http://10.0.0.7:5000          native                inactive
+    prod    https://harbor.example.com    harbor     team-a     active    *
+    ");
+    insta::assert_snapshot!(home().run(["ls", "--all", "--columns", "name,state", "--sort", "-name"]), @"
+    $ regctl ls --all --columns name,state --sort -name
+    NAME    STATE
+    prod    active
+    oldlab  inactive
+    hub     active
+    gone    removed
+    ");
+    insta::assert_snapshot!(Program::new().run(["list"]), @"
+    $ regctl list
+    │ no registries yet
+    │   try: regctl add NAME ADDRESS
+    ");
 }
 
 #[test]
@@ -98,8 +115,21 @@ fn one_registry_by_any_of_its_names() {
     let error = program.run(["show", "prdo", "-o", "json"]).fails(3).stderr;
     let error: serde_json::Value = serde_json::from_str(&error).expect("an error object");
     assert_eq!(error["error"]["code"], "not_found");
-    insta::assert_snapshot!(program.run(["get", "prod", "--actions"]), @"");
-    insta::assert_snapshot!(program.run(["get", "gone", "--actions", "-o", "json"]), @"");
+    insta::assert_snapshot!(program.run(["get", "prod", "--actions"]), @"
+    $ regctl get prod --actions
+    prod
+      check       regctl check prod
+      deactivate  regctl deactivate prod
+      remove      regctl remove prod
+      update      regctl update prod
+    ");
+    insta::assert_snapshot!(program.run(["get", "gone", "--actions", "-o", "json"]), @r#"
+    $ regctl get gone --actions -o json
+    {
+      "purge": "regctl purge gone",
+      "restore": "regctl restore gone"
+    }
+    "#);
 }
 
 #[test]
