@@ -12,7 +12,8 @@ use crate::credentials::{Chain, ChainSettings, Credential, Secret, Wallet};
 use crate::distribution::{Quirks, V2};
 use crate::providers::detect;
 use crate::registry::{Error, ErrorKind, Registry, Result};
-use crate::transport::{Client, Proxy, Settings, Stats, Tls};
+pub use crate::transport::Stats;
+use crate::transport::{Client, Proxy, Settings, Tls};
 
 /// Registries and the token servers on other hosts that are known to be theirs (vendors' documentation).
 const KNOWN_REALMS: &[(&str, &str)] =

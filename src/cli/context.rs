@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 use super::{Environment, Exit, Globals, Refusal};
+use crate::connect::Stats;
 use crate::credentials::{Secret, Wallet};
 use crate::output::Printer;
-use crate::transport::Stats;
 
 /// What a command is given.
 pub struct Context {

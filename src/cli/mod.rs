@@ -2,6 +2,8 @@
 //!
 //! Commands parse, call an operation, print. What an error means to a person is in [`error`] and `hints`, questions are in [`prompt`].
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "comments of arguments are help texts, and show grammar in brackets")]
+
 mod activate;
 mod add;
 mod apply_plan;
@@ -149,10 +151,32 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         stats: Arc::default(),
         password: OnceLock::new(),
     };
-    match cli.command.run(&context) {
+    let result = cli.command.run(&context);
+    if context.globals.stats {
+        show_stats(&context);
+    }
+    match result {
         Ok(exit) => exit.into(),
         Err(error) => fail(&error, &context.printer, as_json),
     }
+}
+
+/// `--stats`: what the command asked of the network, in one line on stderr.
+fn show_stats(context: &Context) {
+    let stats = context.stats.snapshot();
+    context.printer.note(format!(
+        "{} requests (HEAD {}, GET {}, PUT {}, POST {}, DELETE {}), {} received, {} sent, {} retries, waited {} ms",
+        stats.requests,
+        stats.head,
+        stats.get,
+        stats.put,
+        stats.post,
+        stats.delete,
+        crate::output::units::size(stats.bytes_received),
+        crate::output::units::size(stats.bytes_sent),
+        stats.retries,
+        stats.waited_ms
+    ));
 }
 
 fn fail(error: &anyhow::Error, printer: &crate::output::Printer, as_json: bool) -> ExitCode {

@@ -21,7 +21,7 @@ Examples:
 pub struct Args {
     /// The registry; the default one if left out
     #[arg(value_name = "REGISTRY", add = clap_complete::ArgValueCandidates::new(crate::cli::complete::registries))]
-    registry: Option<String>,
+    place: Option<String>,
     #[command(flatten)]
     target: TargetArgs,
     /// Count the tags; costs a request a repository
@@ -41,7 +41,7 @@ pub struct Args {
 /// Lists.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let filter = Filter::new(args.filter.as_deref(), None).map_err(|error| Refusal::usage(error.to_string()))?;
-    let opened = context.open_registry(&args.target, args.registry.as_deref())?;
+    let opened = context.open_registry(&args.target, args.place.as_deref())?;
     let namespace = opened.namespace.clone().filter(|_| !args.all);
     let query =
         Query { namespace: namespace.clone(), filter, details: args.details, limit: args.limit, configured: opened.configured };
