@@ -39,6 +39,7 @@ mod purge;
 mod remove;
 mod repo;
 mod restore;
+mod search;
 mod serve;
 mod set_default;
 mod tag;
@@ -94,6 +95,7 @@ enum Command {
     #[command(subcommand)]
     Tag(tag::Command),
     Inspect(inspect::Args),
+    Search(search::Args),
     #[command(subcommand)]
     Manifest(manifest::Command),
     #[command(subcommand)]
@@ -124,6 +126,7 @@ impl Command {
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),
+            Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),

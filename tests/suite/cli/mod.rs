@@ -9,5 +9,6 @@ mod life;
 mod list;
 mod login;
 mod many_tags;
+mod search;
 mod serve;
 mod update;
