@@ -10,6 +10,7 @@ mod apply_plan;
 mod args;
 mod blob;
 mod catalogue;
+mod check;
 mod complete;
 mod completions;
 mod context;
@@ -97,6 +98,7 @@ enum Command {
     #[command(subcommand)]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
+    Check(check::Args),
     Completions(completions::Args),
     Doctor(doctor::Args),
     Login(login::Args),
@@ -123,6 +125,7 @@ impl Command {
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
+            Command::Check(args) => check::run(args, context),
             Command::Completions(args) => completions::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Login(args) => login::run(args, context),
