@@ -10,6 +10,7 @@ mod apply_plan;
 mod args;
 mod blob;
 mod catalogue;
+mod check;
 mod complete;
 mod completions;
 mod context;
@@ -101,6 +102,7 @@ enum Command {
     #[command(subcommand)]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
+    Check(check::Args),
     Completions(completions::Args),
     Demo(demo::Args),
     Doctor(doctor::Args),
@@ -130,6 +132,7 @@ impl Command {
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
+            Command::Check(args) => check::run(args, context),
             Command::Completions(args) => completions::run(args, context),
             Command::Demo(args) => demo::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),

@@ -2,6 +2,7 @@
 
 mod add;
 mod catalogue_file;
+mod check;
 mod completions;
 mod doctor;
 mod frame;
