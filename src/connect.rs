@@ -24,12 +24,18 @@ pub struct Connector {
     wallet: Arc<Wallet>,
     stats: Arc<Stats>,
     explicit: Option<Credential>,
+    allow_proxy: bool,
 }
 
 impl Connector {
     /// `explicit` is the credential of the command line, which wins over all others.
     pub fn new(wallet: Arc<Wallet>, stats: Arc<Stats>, explicit: Option<Credential>) -> Connector {
-        Connector { wallet, stats, explicit }
+        Connector { wallet, stats, explicit, allow_proxy: false }
+    }
+
+    /// Whether registries with an allow-list may be reached through a proxy, which the list can't be held against.
+    pub fn allow_proxy(self, allow_proxy: bool) -> Connector {
+        Connector { allow_proxy, ..self }
     }
 
     /// The registry of an entry. `alone` says that no other one is in play, so that `REGCTL_USERNAME` can mean no other.
@@ -46,14 +52,9 @@ impl Connector {
     /// # Errors
     /// As [`Connector::entry`].
     pub fn client(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Client> {
-        let refused = |detail: &str| Error::new(ErrorKind::Refused, "connect to", name.as_str()).because(detail);
         let Some(address) = &entry.address else {
             return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no address yet"));
         };
-        if !entry.allow_subnets.is_empty() {
-            // better no connection than one that the list may forbid
-            return Err(refused("it has an allow-list, and this version can't hold connections to one yet"));
-        }
         let endpoint = address.endpoint();
         let mut settings = Settings::new(name.as_str(), url(&endpoint));
         settings.tls = tls(name, entry)?;
@@ -62,6 +63,8 @@ impl Connector {
             Some(proxy) if proxy.is_none() => Proxy::None,
             Some(proxy) => Proxy::Url(Url::parse(proxy.as_str()).expect("a proxy in the catalogue was checked")),
         };
+        settings.only = entry.allow_subnets.networks();
+        settings.allow_proxy = self.allow_proxy;
         settings.realm = entry.realm.as_ref().map(url);
         settings.trusted_realms = known_realms();
         settings.requests_per_second = entry.requests_per_second;

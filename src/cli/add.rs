@@ -6,7 +6,6 @@ use super::error::explain;
 use super::fields::FieldArgs;
 use super::{Context, Exit, Refusal, catalogue, pin, prompt};
 use crate::catalogue::{Added, Adding, BecomeDefault, Changes, Entry, LastCheck, Name, State};
-use crate::connect::Connector;
 use crate::credentials::{Credential, Secret, SourceKind};
 use crate::registry::{Error, ErrorKind, Ping};
 
@@ -62,7 +61,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let secret = secret(args, &entry)?;
     let checked = match args.no_check {
         true => None,
-        false => check(context, &name, &entry, secret.as_ref())?,
+        false => Some(check(context, &name, &entry, secret.as_ref())?),
     };
     let id = entry.assign_id().to_string();
     if let Some(Err(_)) = &checked {
@@ -137,14 +136,8 @@ fn secret(args: &Args, entry: &Entry) -> anyhow::Result<Option<Secret>> {
     Ok(Some(typed).filter(|secret| !secret.is_empty()))
 }
 
-/// Asks the server. `None` when that can't be done: an allow-list is there that this version can't hold connections to.
-fn check(context: &Context, name: &Name, entry: &Entry, secret: Option<&Secret>) -> anyhow::Result<Option<Result<Ping, Error>>> {
-    if !entry.allow_subnets.is_empty() {
-        context
-            .printer
-            .warn(format!("{name} was not asked: it has an allow-list, and this version can't hold connections to one yet"));
-        return Ok(None);
-    }
+/// Asks the server.
+fn check(context: &Context, name: &Name, entry: &Entry, secret: Option<&Secret>) -> anyhow::Result<Result<Ping, Error>> {
     let explicit = match (&entry.username, secret) {
         (Some(username), Some(secret)) => Some(Credential::new(username.as_str(), secret.clone())),
         _ => None,
@@ -154,15 +147,14 @@ fn check(context: &Context, name: &Name, entry: &Entry, secret: Option<&Secret>)
         // nothing is kept yet, so there is no use in looking
         asked.credential = Some(SourceKind::None);
     }
-    let connector = Connector::new(context.wallet(), Default::default(), explicit);
-    let checked = match connector.entry(name, &asked, true) {
+    let checked = match context.connector(explicit).entry(name, &asked, true) {
         Ok(registry) => context.block_on(async { Ok(registry.ping().await) })?,
         Err(error) => Err(error),
     };
-    Ok(Some(match checked {
+    Ok(match checked {
         Ok(ping) if ping.signed_in == Some(false) => Err(Error::new(ErrorKind::CredentialRefused, "sign in to", name.as_str())),
         checked => checked,
-    }))
+    })
 }
 
 /// Keeps the secret and notes where.
@@ -199,10 +191,13 @@ fn report(
     };
     match checked {
         Some(Err(error)) => {
-            // whatever was wrong on the way there, the server is not usable: 6, or 5 when it is about the credential
+            // whatever was wrong on the way there, the server is not usable: 6; 5 when it is about the credential, 8 about a safeguard
             let error = anyhow::Error::from(error);
             let explained = explain(&error);
-            let exit = if explained.exit == Exit::Credential { Exit::Credential } else { Exit::Unreachable };
+            let exit = match explained.exit {
+                exit @ (Exit::Credential | Exit::Refused) => exit,
+                _ => Exit::Unreachable,
+            };
             let refusal = Refusal::new(exit, format!("added {name}, but it is inactive{secret}: the check failed"));
             let refusal = explained.hints().iter().fold(refusal, Refusal::hint);
             return Err(refusal.hint(format!("then put it in use: regctl activate {name}")).caused_by(error).into());

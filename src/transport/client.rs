@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use reqwest::{Method, StatusCode};
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::auth::{self, Auth};
 use super::limit::Limiter;
 use super::origin;
-use super::pool::{self, Pool};
+use super::pool::Pool;
 use super::warning::Warnings;
 use super::wire::Wire;
 use super::{Answer, PeerCertificate, Request, Settings, Stats};
@@ -24,6 +25,8 @@ struct Inner {
     wire: Wire,
     auth: Auth,
     root: Url,
+    /// Filled once the allow-list was found to let us in.
+    admitted: OnceCell<()>,
 }
 
 impl Client {
@@ -34,11 +37,13 @@ impl Client {
         settings.base.set_fragment(None);
         let limiter = Arc::new(Limiter::new(settings.concurrency, settings.requests_per_second));
         let root = under(&settings.base, "/v2/");
+        let pool = Pool::new(&settings);
         Client {
             inner: Arc::new(Inner {
-                wire: Wire { settings, limiter, pool: Pool::new(), warnings: Warnings::default() },
+                wire: Wire { settings, limiter, pool, warnings: Warnings::default() },
                 auth: Auth::default(),
                 root,
+                admitted: OnceCell::new(),
             }),
         }
     }
@@ -103,7 +108,9 @@ impl Client {
     /// # Errors
     /// When there is no answer, or it breaks a rule of this module. Any status is an answer.
     pub async fn send(&self, request: Request) -> Result<Answer> {
-        let Inner { wire, auth, root } = &*self.inner;
+        let Inner { wire, auth, root, admitted } = &*self.inner;
+        // Before anything else: a registry outside its allow-list is no reason to open a keyring.
+        admitted.get_or_try_init(|| wire.pool.admit(&wire.settings, root)).await?;
         let mut authorization = auth.authorize(wire, &request, root).await?;
         let mut answer = wire.send(&request, authorization.header.as_ref()).await?;
         let at_home = |answer: &Answer| origin::same_origin(&answer.url, &request.url);
@@ -131,7 +138,7 @@ impl Client {
     /// # Errors
     /// When there is no connection, or the registry is reached without TLS.
     pub async fn peer_certificate(&self) -> Result<PeerCertificate> {
-        pool::peer_certificate(&self.inner.wire.settings, self.inner.root.clone()).await
+        self.inner.wire.pool.peer_certificate(&self.inner.wire.settings, self.inner.root.clone()).await
     }
 }
 

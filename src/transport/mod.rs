@@ -9,6 +9,7 @@ mod body;
 mod certificate;
 mod challenge;
 mod client;
+mod gate;
 mod limit;
 mod origin;
 mod pages;

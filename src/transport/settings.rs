@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use url::Url;
 
 use super::Stats;
@@ -20,6 +21,10 @@ pub struct Settings {
     pub tls: Tls,
     /// How it is reached.
     pub proxy: Proxy,
+    /// The only networks that connections may go to, its token server's and storage's included. `None`: anywhere; empty: nowhere.
+    pub only: Option<Vec<IpNet>>,
+    /// Whether a proxy may be used all the same, which connects on our behalf to wherever it likes.
+    pub allow_proxy: bool,
     /// The token server that may be given this registry's credential although it is on another host.
     pub realm: Option<Url>,
     /// Pairs of registry host and token server host that are known to belong together, such as Docker Hub's.
@@ -42,6 +47,8 @@ impl Settings {
             base,
             tls: Tls::default(),
             proxy: Proxy::System,
+            only: None,
+            allow_proxy: false,
             realm: None,
             trusted_realms: Vec::new(),
             requests_per_second: None,
