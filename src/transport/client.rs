@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use reqwest::{Method, StatusCode};
-use tokio::sync::OnceCell;
 use url::Url;
 
 use super::auth::{self, Auth};
@@ -25,8 +24,6 @@ struct Inner {
     wire: Wire,
     auth: Auth,
     root: Url,
-    /// Filled once the allow-list was found to let us in.
-    admitted: OnceCell<()>,
 }
 
 impl Client {
@@ -43,7 +40,6 @@ impl Client {
                 wire: Wire { settings, limiter, pool, warnings: Warnings::default() },
                 auth: Auth::default(),
                 root,
-                admitted: OnceCell::new(),
             }),
         }
     }
@@ -80,6 +76,12 @@ impl Client {
         Request::new(method, under(self.base(), path))
     }
 
+    /// A request for an address outside the registry, such as the vendor's own API. Elsewhere than at the registry's origin it goes without
+    /// the registry's credential, and has to bring what it needs.
+    pub fn request_at(&self, method: Method, url: Url) -> Request {
+        Request::new(method, url)
+    }
+
     /// A request for an address that the server named in `Location`, relative to the address of `answer`. Behind a proxy servers often
     /// name their own scheme and port; the host decides, and the way stays ours.
     ///
@@ -108,9 +110,10 @@ impl Client {
     /// # Errors
     /// When there is no answer, or it breaks a rule of this module. Any status is an answer.
     pub async fn send(&self, request: Request) -> Result<Answer> {
-        let Inner { wire, auth, root, admitted } = &*self.inner;
-        // Before anything else: a registry outside its allow-list is no reason to open a keyring.
-        admitted.get_or_try_init(|| wire.pool.admit(&wire.settings, root)).await?;
+        let Inner { wire, auth, root } = &*self.inner;
+        if !origin::same_origin(&request.url, &wire.settings.base) {
+            return wire.send(&request, None).await;
+        }
         let mut authorization = auth.authorize(wire, &request, root).await?;
         let mut answer = wire.send(&request, authorization.header.as_ref()).await?;
         let at_home = |answer: &Answer| origin::same_origin(&answer.url, &request.url);

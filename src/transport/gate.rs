@@ -49,7 +49,8 @@ pub(super) enum Closed {
 impl Gate {
     pub fn new(settings: &Settings) -> Gate {
         let name = |url: &Url| url.domain().map(str::to_ascii_lowercase);
-        let given = [Some(&settings.base), settings.realm.as_ref()].into_iter().flatten().filter_map(name).collect();
+        let given =
+            [Some(&settings.base), settings.realm.as_ref(), settings.api.as_ref()].into_iter().flatten().filter_map(name).collect();
         let rules = Rules { only: settings.only.clone(), given, reach: origin::reach(&settings.base) };
         Gate { rules: Arc::new(rules) }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use url::Url;
 
-use super::Stats;
+use super::{Exchange, Stats};
 use crate::credentials::{Anonymous, Secret, Source};
 
 /// Everything a [`Client`](super::Client) depends on.
@@ -35,6 +35,10 @@ pub struct Settings {
     pub concurrency: Option<NonZeroUsize>,
     /// Where the credential comes from; asked when it is first needed.
     pub credentials: Arc<dyn Source>,
+    /// What is made of that credential before it is sent; `None`: nothing, it is sent as it is.
+    pub exchange: Option<Arc<dyn Exchange>>,
+    /// The vendor's own API, where the person says that it is somewhere else than usual.
+    pub api: Option<Url>,
     /// Where requests are counted; one value may serve all clients of a command.
     pub stats: Arc<Stats>,
 }
@@ -54,6 +58,8 @@ impl Settings {
             requests_per_second: None,
             concurrency: None,
             credentials: Arc::new(Anonymous),
+            exchange: None,
+            api: None,
             stats: Arc::default(),
         }
     }
