@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::args::TargetArgs;
 use super::{Context, Exit, Refusal, prompt};
 use crate::catalogue::{Catalogue, Place, State, Target, TargetOptions};
-use crate::connect::Connector;
 use crate::credentials::Credential;
 use crate::oci::{Digest, Repository, Selector, Tag};
 use crate::operations::Failure;
@@ -123,7 +122,7 @@ impl Context {
     }
 
     fn open_place(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>) -> anyhow::Result<OpenedRegistry> {
-        let connector = Connector::new(self.wallet(), Arc::clone(&self.stats), explicit);
+        let connector = self.connector(explicit);
         match place {
             Place::AdHoc(address) => Ok(OpenedRegistry {
                 registry: connector.ad_hoc(address),

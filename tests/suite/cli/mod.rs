@@ -1,6 +1,7 @@
 //! The program's commands, run as a person or a script runs them.
 
 mod add;
+mod allow_list;
 mod catalogue_file;
 mod check;
 mod completions;
