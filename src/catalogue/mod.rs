@@ -10,6 +10,7 @@
 
 mod address;
 mod changes;
+mod declaration;
 mod document;
 mod entry;
 mod error;
@@ -37,6 +38,7 @@ use jiff::Timestamp;
 
 pub use address::{Address, Scheme};
 pub use changes::{Ca, Changes, Field};
+pub use declaration::{Applied, Applying, Authority, Change, Declaration, Difference, Form, Move};
 pub use entry::{Entry, Features, Origin, State, namespace};
 pub use error::{Error, Result};
 pub use format::Warning;
