@@ -24,6 +24,7 @@ mod provider;
 mod retention;
 mod schedule;
 mod settings;
+mod slots;
 mod store;
 mod subnet;
 mod target;
