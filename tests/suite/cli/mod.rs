@@ -2,6 +2,7 @@
 
 mod add;
 mod allow_list;
+mod apply;
 mod catalogue_file;
 mod check;
 mod completions;
