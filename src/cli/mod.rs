@@ -41,6 +41,7 @@ mod repo;
 mod restore;
 mod set_default;
 mod tag;
+mod token;
 mod update;
 mod wallet;
 
@@ -104,6 +105,7 @@ enum Command {
     Login(login::Args),
     Logout(logout::Args),
     Man(man::Args),
+    Token(token::Args),
 }
 
 impl Command {
@@ -131,6 +133,7 @@ impl Command {
             Command::Login(args) => login::run(args, context),
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
+            Command::Token(args) => token::run(args, context),
         }
     }
 }
