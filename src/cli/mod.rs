@@ -22,6 +22,7 @@ mod environment;
 pub mod error;
 mod exit;
 mod fields;
+mod foreign;
 mod get;
 mod globals;
 mod hints;
@@ -89,14 +90,14 @@ enum Command {
     Remove(remove::Args),
     Restore(restore::Args),
     Purge(purge::Args),
-    #[command(subcommand)]
+    #[command(subcommand, aliases = ["repos", "repository", "repositories"])]
     Repo(repo::Command),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "tags")]
     Tag(tag::Command),
     Inspect(inspect::Args),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "blobs")]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
     Check(check::Args),
@@ -106,6 +107,14 @@ enum Command {
     Logout(logout::Args),
     Man(man::Args),
     Token(token::Args),
+    #[command(subcommand, hide = true)]
+    Image(foreign::Image),
+    #[command(hide = true)]
+    Artifact(foreign::Words),
+    #[command(hide = true)]
+    Config(foreign::Words),
+    #[command(hide = true)]
+    Registry(foreign::Words),
 }
 
 impl Command {
@@ -134,6 +143,10 @@ impl Command {
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
             Command::Token(args) => token::run(args, context),
+            Command::Image(command) => command.run(context),
+            Command::Artifact(words) => words.run("artifact"),
+            Command::Config(words) => words.run("config"),
+            Command::Registry(words) => words.run("registry"),
         }
     }
 }

@@ -5,6 +5,7 @@ mod catalogue_file;
 mod check;
 mod completions;
 mod doctor;
+mod foreign;
 mod frame;
 mod life;
 mod list;
