@@ -87,12 +87,7 @@ impl Connector {
         Ok(Client::new(settings))
     }
 
-    /// A registry that is not in the catalogue, with the user's Docker or Podman login for it.
-    pub fn ad_hoc(&self, address: &Address) -> Arc<dyn Registry> {
-        self.ad_hoc_way(address).registry
-    }
-
-    /// The same with the connection it stands on.
+    /// The way to a registry that is not in the catalogue, with the user's Docker or Podman login for it.
     pub fn ad_hoc_way(&self, address: &Address) -> Way {
         let endpoint = address.endpoint();
         let name = endpoint.authority();

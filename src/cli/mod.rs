@@ -24,6 +24,7 @@ mod environment;
 pub mod error;
 mod exit;
 mod fields;
+mod foreign;
 mod get;
 mod globals;
 mod hints;
@@ -45,6 +46,7 @@ mod search;
 mod serve;
 mod set_default;
 mod tag;
+mod token;
 mod update;
 mod wallet;
 
@@ -93,15 +95,15 @@ enum Command {
     Remove(remove::Args),
     Restore(restore::Args),
     Purge(purge::Args),
-    #[command(subcommand)]
+    #[command(subcommand, aliases = ["repos", "repository", "repositories"])]
     Repo(repo::Command),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "tags")]
     Tag(tag::Command),
     Inspect(inspect::Args),
     Search(search::Args),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "blobs")]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
     Check(check::Args),
@@ -112,6 +114,13 @@ enum Command {
     Logout(logout::Args),
     Man(man::Args),
     Serve(serve::Args),
+    Token(token::Args),
+    #[command(subcommand, hide = true)]
+    Image(foreign::Image),
+    #[command(hide = true)]
+    Artifact(foreign::Words),
+    Config(foreign::Words),
+    Registry(foreign::Words),
 }
 
 impl Command {
@@ -143,6 +152,11 @@ impl Command {
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
             Command::Serve(args) => serve::run(args, context),
+            Command::Token(args) => token::run(args, context),
+            Command::Image(command) => command.run(context),
+            Command::Artifact(words) => words.run("artifact"),
+            Command::Config(words) => words.run("config"),
+            Command::Registry(words) => words.run("registry"),
         }
     }
 }
