@@ -4,6 +4,7 @@ mod add;
 mod allow_list;
 mod catalogue_file;
 mod completions;
+mod derived;
 mod doctor;
 mod frame;
 mod life;
