@@ -6,6 +6,7 @@ mod apply;
 mod catalogue_file;
 mod check;
 mod completions;
+mod derived;
 mod doctor;
 mod foreign;
 mod frame;
