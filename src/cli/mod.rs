@@ -24,7 +24,9 @@ mod fields;
 mod get;
 mod globals;
 mod hints;
+mod history;
 mod inspect;
+mod journal;
 mod last_check;
 mod list;
 mod login;
@@ -40,6 +42,7 @@ mod repo;
 mod restore;
 mod set_default;
 mod tag;
+mod undo;
 mod update;
 mod wallet;
 
@@ -97,6 +100,8 @@ enum Command {
     #[command(subcommand)]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
+    History(history::Args),
+    Undo(undo::Args),
     Completions(completions::Args),
     Doctor(doctor::Args),
     Login(login::Args),
@@ -123,6 +128,8 @@ impl Command {
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
+            Command::History(args) => history::run(args, context),
+            Command::Undo(args) => undo::run(args, context),
             Command::Completions(args) => completions::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Login(args) => login::run(args, context),
@@ -155,6 +162,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         printer,
         globals: cli.globals,
         environment,
+        command_line: journal::command_line(&args),
         now,
         wallet: OnceLock::new(),
         stats: Arc::default(),

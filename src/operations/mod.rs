@@ -18,6 +18,7 @@ pub mod plan;
 pub mod removal;
 pub mod repositories;
 pub mod tags;
+pub mod undo;
 
 pub use content::Content;
 

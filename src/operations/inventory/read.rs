@@ -219,11 +219,6 @@ fn may_list_others(kind: &str) -> bool {
     !(media_type::is_image(kind) || media_type::is_schema1(kind))
 }
 
-/// Layers that stand in a manifest and are fetched from elsewhere, so that the server doesn't store them.
-fn is_elsewhere(kind: &str) -> bool {
-    kind.contains(".foreign.") || kind.contains("nondistributable")
-}
-
 /// What is kept of a manifest. Blobs that other manifests name as well are shared with them.
 fn node(fetched: &Fetched, known: &mut HashSet<Arc<Blob>>) -> Node {
     /// What types that this program doesn't know may have all the same, such as the artifact manifest that OCI 1.1 took back.
@@ -248,7 +243,7 @@ fn node(fetched: &Fetched, known: &mut HashSet<Arc<Blob>>) -> Node {
         Manifest::Image(image) => {
             artifact_type = image.artifact_kind().map(str::to_owned);
             created_at = annotated(&image.annotations);
-            let stored = image.layers.iter().filter(|layer| !is_elsewhere(&layer.media_type)).chain([&image.config]);
+            let stored = image.layers.iter().filter(|layer| !layer.is_stored_elsewhere()).chain([&image.config]);
             named.extend(stored.map(|blob| (&blob.digest, blob.size)));
         }
         Manifest::Index(index) => {

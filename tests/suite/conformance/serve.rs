@@ -62,7 +62,8 @@ fn on_a_folder() {
 
 #[test]
 fn with_a_password() {
-    let server = run_on(Settings { auth: Auth::Basic(account()), ..Settings::new(Storage::memory()) }, &Truth { auth: "basic", ..HONEST });
+    let server =
+        run_on(Settings { auth: Auth::Basic(account()), ..Settings::new(Storage::memory()) }, &Truth { auth: "basic", ..HONEST });
     let refused = server.requests().iter().filter(|request| request.status == 401).count();
     assert_eq!(refused, 1, "one challenge is enough");
 }
@@ -129,7 +130,10 @@ fn without_a_catalog() {
     use regctl::registry::{ErrorKind, Registry};
 
     for (catalog, kind) in [(Catalog::Absent, ErrorKind::Unsupported), (Catalog::Denied, ErrorKind::Denied)] {
-        let server = Running::start(Settings { behaviour: Behaviour { catalog, ..Behaviour::default() }, ..Settings::new(Storage::memory()) });
+        let server = Running::start(Settings {
+            behaviour: Behaviour { catalog, ..Behaviour::default() },
+            ..Settings::new(Storage::memory())
+        });
         let client = Client::new(transport::Settings::new("embedded", server.as_ref().unwrap().url().parse().unwrap()));
         let v2 = V2::new(client, "embedded".into(), Quirks::default());
         let listed = wait(v2.repositories().try_collect::<Vec<_>>());
