@@ -10,10 +10,12 @@ mod apply_plan;
 mod args;
 mod blob;
 mod catalogue;
+mod check;
 mod complete;
 mod completions;
 mod context;
 mod deactivate;
+mod demo;
 mod destroy;
 mod doctor;
 mod each;
@@ -40,6 +42,8 @@ mod purge;
 mod remove;
 mod repo;
 mod restore;
+mod search;
+mod serve;
 mod set_default;
 mod tag;
 mod undo;
@@ -95,6 +99,7 @@ enum Command {
     #[command(subcommand)]
     Tag(tag::Command),
     Inspect(inspect::Args),
+    Search(search::Args),
     #[command(subcommand)]
     Manifest(manifest::Command),
     #[command(subcommand)]
@@ -102,11 +107,14 @@ enum Command {
     ApplyPlan(apply_plan::Args),
     History(history::Args),
     Undo(undo::Args),
+    Check(check::Args),
     Completions(completions::Args),
+    Demo(demo::Args),
     Doctor(doctor::Args),
     Login(login::Args),
     Logout(logout::Args),
     Man(man::Args),
+    Serve(serve::Args),
 }
 
 impl Command {
@@ -125,16 +133,20 @@ impl Command {
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),
+            Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
             Command::History(args) => history::run(args, context),
             Command::Undo(args) => undo::run(args, context),
+            Command::Check(args) => check::run(args, context),
             Command::Completions(args) => completions::run(args, context),
+            Command::Demo(args) => demo::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Login(args) => login::run(args, context),
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
+            Command::Serve(args) => serve::run(args, context),
         }
     }
 }

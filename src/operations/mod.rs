@@ -17,6 +17,7 @@ mod placeholder;
 pub mod plan;
 pub mod removal;
 pub mod repositories;
+pub mod search;
 pub mod tags;
 pub mod undo;
 

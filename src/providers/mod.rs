@@ -1,3 +1,5 @@
 //! The vendors: how they are recognised, and what they do differently.
 
 pub mod detect;
+pub mod look;
+pub mod rate_limit;

@@ -2,10 +2,14 @@
 
 mod add;
 mod catalogue_file;
+mod check;
 mod completions;
 mod doctor;
 mod frame;
 mod life;
 mod list;
 mod login;
+mod many_tags;
+mod search;
+mod serve;
 mod update;
