@@ -28,7 +28,9 @@ mod foreign;
 mod get;
 mod globals;
 mod hints;
+mod history;
 mod inspect;
+mod journal;
 mod last_check;
 mod list;
 mod login;
@@ -47,6 +49,7 @@ mod serve;
 mod set_default;
 mod tag;
 mod token;
+mod undo;
 mod update;
 mod wallet;
 
@@ -106,6 +109,8 @@ enum Command {
     #[command(subcommand, alias = "blobs")]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
+    History(history::Args),
+    Undo(undo::Args),
     Check(check::Args),
     Completions(completions::Args),
     Demo(demo::Args),
@@ -144,6 +149,8 @@ impl Command {
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
+            Command::History(args) => history::run(args, context),
+            Command::Undo(args) => undo::run(args, context),
             Command::Check(args) => check::run(args, context),
             Command::Completions(args) => completions::run(args, context),
             Command::Demo(args) => demo::run(args, context),
@@ -184,6 +191,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         printer,
         globals: cli.globals,
         environment,
+        command_line: journal::command_line(&args),
         now,
         wallet: OnceLock::new(),
         stats: Arc::default(),
