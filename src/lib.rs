@@ -15,6 +15,7 @@
 //! | [`providers`] | what vendors do differently |
 //! | [`catalogue`] | the user's own list of registries and its TOML file. Opens no connection |
 //! | [`connect`] | from an entry of the catalogue to a `Registry`: the one place that assembles the parts |
+//! | [`journal`] | what was removed, as bytes and names, and how it comes back |
 //! | [`operations`] | what commands do, to anything that is a `Registry`; plans, and the one function that applies them |
 //! | [`serve`] | a registry on loopback: sandbox and test double. Shares only `oci` with the client |
 //! | [`cli`] | one file a command: arguments, one call, how the result looks |
