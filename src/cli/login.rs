@@ -110,6 +110,7 @@ fn host(entry: &Entry) -> String {
 
 /// Whether the server looked at the credential and took it. One that it refuses is an error.
 fn check(context: &Context, name: &Name, entry: &Entry, credential: Credential) -> anyhow::Result<bool> {
+    context.warn_of_unverified(name, entry);
     let connector = Connector::new(context.wallet(), Arc::default(), Some(credential));
     let registry = connector.entry(name, entry, true)?;
     let ping = context.block_on(async { Ok(registry.ping().await) })?;

@@ -10,5 +10,7 @@ mod frame;
 mod life;
 mod list;
 mod login;
+mod main_job;
+mod odd_servers;
 mod token;
 mod update;
