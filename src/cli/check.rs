@@ -4,8 +4,6 @@ mod checked;
 mod place;
 mod view;
 
-use std::sync::Arc;
-
 use clap::Args as ClapArgs;
 use futures_util::StreamExt as _;
 
@@ -62,7 +60,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         return Err(Refusal::usage("--username is for one registry; each has its own credential").into());
     }
     let target = TargetArgs { registry: None, username: args.username.clone(), password_stdin: args.password_stdin };
-    let connector = Connector::new(context.wallet(), Arc::clone(&context.stats), context.explicit(&target)?);
+    let connector = context.connector(context.explicit(&target)?);
     let results = ask_all(&asked, &connector, context)?;
     let mut list = List::whole(Vec::new());
     let mut failures = Vec::new();

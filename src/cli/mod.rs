@@ -6,6 +6,7 @@
 
 mod activate;
 mod add;
+mod apply;
 mod apply_plan;
 mod args;
 mod blob;
@@ -15,6 +16,7 @@ mod complete;
 mod completions;
 mod context;
 mod deactivate;
+mod demo;
 mod destroy;
 mod doctor;
 mod each;
@@ -26,7 +28,9 @@ mod foreign;
 mod get;
 mod globals;
 mod hints;
+mod history;
 mod inspect;
+mod journal;
 mod last_check;
 mod list;
 mod login;
@@ -40,9 +44,12 @@ mod purge;
 mod remove;
 mod repo;
 mod restore;
+mod search;
+mod serve;
 mod set_default;
 mod tag;
 mod token;
+mod undo;
 mod update;
 mod wallet;
 
@@ -79,6 +86,7 @@ struct Cli {
 enum Command {
     Add(Box<add::Args>),
     Update(Box<update::Args>),
+    Apply(apply::Args),
     #[command(visible_alias = "ls")]
     List(list::Args),
     #[command(visible_alias = "show")]
@@ -95,17 +103,22 @@ enum Command {
     #[command(subcommand, alias = "tags")]
     Tag(tag::Command),
     Inspect(inspect::Args),
+    Search(search::Args),
     #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
     #[command(subcommand, alias = "blobs")]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
+    History(history::Args),
+    Undo(undo::Args),
     Check(check::Args),
     Completions(completions::Args),
+    Demo(demo::Args),
     Doctor(doctor::Args),
     Login(login::Args),
     Logout(logout::Args),
     Man(man::Args),
+    Serve(serve::Args),
     Token(token::Args),
     #[command(subcommand, hide = true)]
     Image(foreign::Image),
@@ -122,6 +135,7 @@ impl Command {
         match self {
             Command::Add(args) => add::run(args, context),
             Command::Update(args) => update::run(args, context),
+            Command::Apply(args) => apply::run(args, context),
             Command::List(args) => list::run(args, context),
             Command::Get(args) => get::run(args, context),
             Command::SetDefault(args) => set_default::run(args, context),
@@ -133,15 +147,20 @@ impl Command {
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),
+            Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
+            Command::History(args) => history::run(args, context),
+            Command::Undo(args) => undo::run(args, context),
             Command::Check(args) => check::run(args, context),
             Command::Completions(args) => completions::run(args, context),
+            Command::Demo(args) => demo::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Login(args) => login::run(args, context),
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
+            Command::Serve(args) => serve::run(args, context),
             Command::Token(args) => token::run(args, context),
             Command::Image(command) => command.run(context),
             Command::Artifact(words) => words.run("artifact"),
@@ -174,6 +193,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         printer,
         globals: cli.globals,
         environment,
+        command_line: journal::command_line(&args),
         now,
         wallet: OnceLock::new(),
         stats: Arc::default(),

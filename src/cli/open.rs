@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::args::TargetArgs;
 use super::{Context, Exit, Refusal, prompt};
 use crate::catalogue::{Address, Catalogue, Entry, Name, Place, State, Target, TargetOptions};
-use crate::connect::{Connector, Way};
+use crate::connect::Way;
 use crate::credentials::Credential;
 use crate::oci::{Digest, Repository, Selector, Tag};
 use crate::operations::Failure;
@@ -153,7 +153,7 @@ impl Context {
 
     /// The way to a registry, unless its state forbids to go it.
     fn way(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>) -> anyhow::Result<Way> {
-        let connector = Connector::new(self.wallet(), Arc::clone(&self.stats), explicit);
+        let connector = self.connector(explicit);
         let name = match place {
             Place::AdHoc(address) => return Ok(connector.ad_hoc_way(address)),
             Place::Entry(name) => name,

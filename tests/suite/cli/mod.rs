@@ -1,9 +1,12 @@
 //! The program's commands, run as a person or a script runs them.
 
 mod add;
+mod allow_list;
+mod apply;
 mod catalogue_file;
 mod check;
 mod completions;
+mod derived;
 mod doctor;
 mod foreign;
 mod frame;
@@ -11,6 +14,9 @@ mod life;
 mod list;
 mod login;
 mod main_job;
+mod many_tags;
 mod odd_servers;
+mod search;
+mod serve;
 mod token;
 mod update;
