@@ -107,6 +107,7 @@ fn host(entry: &Entry) -> String {
 
 /// Whether the server looked at the credential and took it. One that it refuses is an error.
 fn check(context: &Context, name: &Name, entry: &Entry, credential: Credential) -> anyhow::Result<bool> {
+    context.warn_of_unverified(name, entry);
     let registry = context.connector(Some(credential)).entry(name, entry, true)?;
     let ping = context.block_on(async { Ok(registry.ping().await) })?;
     match ping.map(|ping| ping.signed_in) {

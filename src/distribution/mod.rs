@@ -202,7 +202,13 @@ impl Registry for V2 {
 
 /// Reads a JSON answer; anything else is not what the specification says.
 fn json<T: serde::de::DeserializeOwned>(answer: &Answer, operation: &'static str, subject: &str) -> Result<T> {
-    serde_json::from_slice(&answer.body).map_err(|why| {
+    // a list of values would be read as the fields of the object that should be there
+    let is_object = answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let read = match is_object {
+        true => serde_json::from_slice(&answer.body),
+        false => Err(serde::de::Error::custom("it is no object")),
+    };
+    read.map_err(|why| {
         let what = if answer.media_type() == "text/html" { "a web page" } else { "something that is not the JSON it should be" };
         Error::new(ErrorKind::Protocol, operation, subject)
             .answered(answer.status.as_u16(), None)

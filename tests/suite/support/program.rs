@@ -197,11 +197,6 @@ pub struct Running {
 }
 
 impl Running {
-    /// The process, for sending signals.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Kills it as `kill -9` does.
     pub fn kill(mut self) {
         let _ = self.child.kill();
