@@ -2,6 +2,8 @@
 //!
 //! Assembling costs nothing: no connection is made, no keyring opened and no certificate store loaded before the first request.
 
+mod way;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -10,10 +12,12 @@ use url::Url;
 use crate::catalogue::{Address, Entry, HostFacts, Name};
 use crate::credentials::{Chain, ChainSettings, Credential, Secret, SourceKind, Wallet};
 use crate::distribution::{Quirks, V2};
+pub use crate::providers::detect::Sighting;
 use crate::providers::{derived, detect, realm};
 use crate::registry::{Error, ErrorKind, Kind, Registry, Result};
-pub use crate::transport::Stats;
 use crate::transport::{Client, Proxy, Settings, Tls};
+pub use crate::transport::{PeerCertificate, Stats};
+pub use way::{Met, Way, suggested_provider};
 
 /// What all connections of one run share.
 pub struct Connector {
@@ -39,8 +43,17 @@ impl Connector {
     /// # Errors
     /// When the entry names a file that can't be read, or asks for something that this program can't do.
     pub fn entry(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Arc<dyn Registry>> {
+        Ok(self.way(name, entry, alone)?.registry)
+    }
+
+    /// The same with the connection it stands on, for questions that aren't a registry's.
+    ///
+    /// # Errors
+    /// As [`Connector::entry`].
+    pub fn way(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Way> {
         let client = self.client(name, entry, alone)?;
-        Ok(Arc::new(V2::new(client, name.as_str().to_owned(), Quirks::default())))
+        let registry = Arc::new(V2::new(client.clone(), name.as_str().to_owned(), Quirks::default()));
+        Ok(Way { client, registry })
     }
 
     /// The connection to an entry, for questions that aren't a registry's: its certificate.
@@ -76,6 +89,11 @@ impl Connector {
 
     /// A registry that is not in the catalogue, with the user's Docker or Podman login for it.
     pub fn ad_hoc(&self, address: &Address) -> Arc<dyn Registry> {
+        self.ad_hoc_way(address).registry
+    }
+
+    /// The same with the connection it stands on.
+    pub fn ad_hoc_way(&self, address: &Address) -> Way {
         let endpoint = address.endpoint();
         let name = endpoint.authority();
         let mut settings = Settings::new(&name, url(&endpoint));
@@ -86,7 +104,9 @@ impl Connector {
         if let Some((kind, _)) = detect::kind_of_host(address.host()) {
             settings.exchange = derived::exchange(kind, detect::region_of_host(address.host()), &settings);
         }
-        Arc::new(V2::new(Client::new(settings), name, Quirks::default()))
+        let client = Client::new(settings);
+        let registry = Arc::new(V2::new(client.clone(), name, Quirks::default()));
+        Way { client, registry }
     }
 
     /// Where this run keeps and finds secrets.

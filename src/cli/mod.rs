@@ -10,10 +10,12 @@ mod apply_plan;
 mod args;
 mod blob;
 mod catalogue;
+mod check;
 mod complete;
 mod completions;
 mod context;
 mod deactivate;
+mod demo;
 mod destroy;
 mod doctor;
 mod each;
@@ -38,6 +40,8 @@ mod purge;
 mod remove;
 mod repo;
 mod restore;
+mod search;
+mod serve;
 mod set_default;
 mod tag;
 mod update;
@@ -92,16 +96,20 @@ enum Command {
     #[command(subcommand)]
     Tag(tag::Command),
     Inspect(inspect::Args),
+    Search(search::Args),
     #[command(subcommand)]
     Manifest(manifest::Command),
     #[command(subcommand)]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
+    Check(check::Args),
     Completions(completions::Args),
+    Demo(demo::Args),
     Doctor(doctor::Args),
     Login(login::Args),
     Logout(logout::Args),
     Man(man::Args),
+    Serve(serve::Args),
 }
 
 impl Command {
@@ -120,14 +128,18 @@ impl Command {
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),
+            Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
+            Command::Check(args) => check::run(args, context),
             Command::Completions(args) => completions::run(args, context),
+            Command::Demo(args) => demo::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Login(args) => login::run(args, context),
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
+            Command::Serve(args) => serve::run(args, context),
         }
     }
 }

@@ -156,7 +156,7 @@ impl Context {
     }
 
     /// The credential of the command line.
-    fn explicit(&self, args: &TargetArgs) -> anyhow::Result<Option<Credential>> {
+    pub(super) fn explicit(&self, args: &TargetArgs) -> anyhow::Result<Option<Credential>> {
         match (&args.username, args.password_stdin) {
             (Some(username), true) => {
                 if let Some(known) = self.password.get() {

@@ -15,6 +15,7 @@ pub mod inspect;
 mod placeholder;
 pub mod plan;
 pub mod repositories;
+pub mod search;
 pub mod tags;
 
 pub use content::Content;

@@ -1,6 +1,9 @@
-//! Who built a registry, told from its host name alone. What a server answers is looked at elsewhere.
+//! Who built a registry: told from its host name, else from the first answer of the server.
+//!
+//! Both are tables of facts. Nothing here asks; [`look`](super::look) does.
 
 use crate::registry::Kind;
+use crate::transport::Greeting;
 
 /// How a host name is compared.
 #[derive(Clone, Copy)]
@@ -41,6 +44,87 @@ const RULES: &[(Ends, Kind, &str)] = &[
     (Ends::With(".jfrog.io"), Kind::Artifactory, "jfrog.io"),
     (Ends::With(".cr.ionos.com"), Kind::Ionos, "cr.ionos.com"),
 ];
+
+/// What a part of the first answer is compared with.
+#[derive(Clone, Copy)]
+enum Shows {
+    /// The challenge's `service` is this.
+    Service(&'static str),
+    /// The challenge's `service` begins with this.
+    ServiceFrom(&'static str),
+    /// The challenge's `service` is this, and its realm ends in that.
+    ServiceAndRealm(&'static str, &'static str),
+    /// The path of the challenge's realm is this.
+    RealmPath(&'static str),
+    /// The challenge's realm has this in it.
+    RealmWith(&'static str),
+    /// This header is there; what it says after `/` is the version.
+    Header(&'static str),
+    /// `Server` names this product; what it says after `/` is the version.
+    Server(&'static str),
+}
+
+/// First answers that say whose they are. First match counts.
+const ANSWERS: &[(Shows, Kind, &str)] = &[
+    // these two name the version
+    (Shows::Header("x-jfrog-version"), Kind::Artifactory, "its header X-JFrog-Version"),
+    (Shows::Server("Nexus"), Kind::Nexus, "its header Server"),
+    (Shows::Header("x-artifactory-id"), Kind::Artifactory, "its header X-Artifactory-Id"),
+    (Shows::RealmWith("/artifactory/"), Kind::Artifactory, "where it gives tokens"),
+    (Shows::Service("harbor-registry"), Kind::Harbor, "the service of its tokens"),
+    (Shows::ServiceAndRealm("container_registry", "/jwt/auth"), Kind::Gitlab, "the service of its tokens"),
+    (Shows::ServiceAndRealm("container_registry", "/v2/token"), Kind::Gitea, "the service of its tokens"),
+    (Shows::ServiceFrom("registry.aliyuncs.com:"), Kind::Acr, "the service of its tokens"),
+    (Shows::RealmPath("/v2/auth"), Kind::Quay, "where it gives tokens"),
+    (Shows::RealmPath("/zot/auth/token"), Kind::Zot, "where it gives tokens"),
+    (Shows::RealmWith("Sonatype Nexus"), Kind::Nexus, "the name of its login"),
+];
+
+/// What the first answer says of who built the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Who built it.
+    pub kind: Kind,
+    /// What it was told from.
+    pub why: &'static str,
+    /// The version, where the server says it.
+    pub version: Option<String>,
+}
+
+/// Who built the server that answered so, as far as the answer tells.
+pub fn kind_of_answer(greeting: &Greeting) -> Option<Sighting> {
+    let realm = greeting.realm.as_deref().unwrap_or_default();
+    let service = greeting.service.as_deref().unwrap_or_default();
+    let realm_path = realm.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or_default();
+    // `Some` fits, with the version if that is there too
+    let fits = |shows: Shows| match shows {
+        Shows::Service(word) => (service == word).then_some(None),
+        Shows::ServiceFrom(start) => service.starts_with(start).then_some(None),
+        Shows::ServiceAndRealm(word, end) => (service == word && realm.ends_with(end)).then_some(None),
+        Shows::RealmPath(path) => (realm_path == path).then_some(None),
+        Shows::RealmWith(part) => realm.contains(part).then_some(None),
+        Shows::Header(name) => greeting.header(name).map(|value| value.split_once('/').map(|(_, rest)| rest)),
+        Shows::Server(product) => {
+            let (name, rest) = greeting.header("server")?.split_once('/')?;
+            name.eq_ignore_ascii_case(product).then_some(Some(rest))
+        }
+    };
+    ANSWERS.iter().find_map(|(shows, kind, why)| {
+        let version = fits(*shows)?.and_then(version);
+        Some(Sighting { kind: *kind, why, version })
+    })
+}
+
+/// The first word, if it looks like a version: servers write anything.
+pub(super) fn version(text: &str) -> Option<String> {
+    let word = text.split_ascii_whitespace().next()?;
+    let word = word.strip_prefix('v').unwrap_or(word);
+    let plain = word.len() <= VERSION_MAX && word.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+_".contains(&b));
+    (plain && word.starts_with(|c: char| c.is_ascii_digit())).then(|| word.to_owned())
+}
+
+/// Longer than any version: what is longer is something else.
+const VERSION_MAX: usize = 40;
 
 /// Amazon's public registry, under both of its names.
 pub(super) const ECR_PUBLIC: [&str; 2] = ["public.ecr.aws", "ecr-public.aws.com"];
@@ -249,6 +333,61 @@ mod tests {
         };
         for kind in Kind::ALL {
             assert_ne!(named(kind), anywhere.contains(kind), "{kind}");
+        }
+    }
+
+    #[test]
+    fn answers() {
+        let tell = |headers: &[(&'static str, &str)], challenge: Option<(&str, &str)>| {
+            let mut map = crate::transport::header::HeaderMap::new();
+            for (name, value) in headers {
+                map.insert(*name, value.parse().unwrap());
+            }
+            let (realm, service) = challenge.map(|(realm, service)| (realm.to_owned(), service.to_owned())).unzip();
+            let greeting = Greeting {
+                status: crate::transport::StatusCode::UNAUTHORIZED,
+                headers: map,
+                realm,
+                service,
+                took: std::time::Duration::ZERO,
+            };
+            kind_of_answer(&greeting).map(|seen| (seen.kind, seen.version))
+        };
+        let version = |text: &str| Some(text.to_owned());
+        for (headers, challenge, expected) in [
+            (&[][..], Some(("https://r.example/service/token", "harbor-registry")), Some((Kind::Harbor, None))),
+            (&[], Some(("https://git.example/jwt/auth", "container_registry")), Some((Kind::Gitlab, None))),
+            (&[], Some(("https://git.example/v2/token", "container_registry")), Some((Kind::Gitea, None))),
+            (&[], Some(("https://r.example/token", "container_registry")), None),
+            (&[], Some(("https://r.example/v2/auth", "r.example")), Some((Kind::Quay, None))),
+            (&[], Some(("https://r.example/x/v2/auth", "r.example")), None),
+            (
+                &[],
+                Some(("https://dockerauth.cn-hangzhou.aliyuncs.com/auth", "registry.aliyuncs.com:cn-hangzhou:26842")),
+                Some((Kind::Acr, None)),
+            ),
+            (&[], Some(("https://r.example/artifactory/api/docker/x/v2/token", "r.example")), Some((Kind::Artifactory, None))),
+            (&[("x-jfrog-version", "Artifactory/7.90.10 79010900")], None, Some((Kind::Artifactory, version("7.90.10")))),
+            (&[("x-artifactory-id", "abc")], Some(("Artifactory Realm", "")), Some((Kind::Artifactory, None))),
+            (&[("server", "Nexus/3.60.0-02 (OSS)")], None, Some((Kind::Nexus, version("3.60.0-02")))),
+            (&[], Some(("Sonatype Nexus Repository Manager", "")), Some((Kind::Nexus, None))),
+            (&[("server", "nginx/1.25")], Some(("basic-realm", "")), None),
+            (&[("docker-distribution-api-version", "registry/2.0")], None, None),
+        ] {
+            assert_eq!(tell(headers, challenge), expected, "{headers:?} {challenge:?}");
+        }
+    }
+
+    #[test]
+    fn versions() {
+        for (text, expected) in [
+            ("v2.12.0-6f1d9c1e", Some("2.12.0-6f1d9c1e")),
+            ("7.90.10 79010900", Some("7.90.10")),
+            ("", None),
+            ("latest", None),
+            ("1\u{1b}[2J", None),
+        ] {
+            assert_eq!(version(text).as_deref(), expected, "{text}");
         }
     }
 

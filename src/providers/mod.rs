@@ -2,5 +2,7 @@
 
 pub mod derived;
 pub mod detect;
+pub mod look;
+pub mod rate_limit;
 pub mod realm;
 mod sigv4;

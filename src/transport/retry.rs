@@ -53,6 +53,11 @@ impl Failure {
         }
     }
 
+    /// Whether the server can't have seen the request.
+    pub fn never_arrived(&self) -> bool {
+        matches!(self, Failure::Network(error) if error.is_connect())
+    }
+
     /// What is wrong, in one clause.
     pub fn clause(&self) -> String {
         match self {
@@ -76,7 +81,7 @@ impl Failure {
             }
             Failure::Network(error) => match super::tls::cause(&error).map(super::tls::explain) {
                 Some(why) => Error::new(ErrorKind::Tls, "reach", host).because(format!("{host}: {why}")),
-                None => Error::new(ErrorKind::Unreachable, "reach", host).because(clause).caused_by(error.without_url()),
+                None => Error::new(ErrorKind::Unreachable, "reach", host).because(clause).caused_by(innermost(&error)),
             },
         }
     }
@@ -99,7 +104,16 @@ pub(super) fn beneath<E: StdError + 'static>(error: &reqwest::Error) -> Option<&
     None
 }
 
-/// A connection's failure in a person's words; the exact chain stays in the error's source.
+/// What lies beneath all that the libraries put around it: the operating system's own words, mostly.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// A connection's failure in a person's words; the exact ones stay in the error's source.
 fn network_clause(error: &reqwest::Error) -> String {
     if let Some(tls) = super::tls::cause(error) {
         return super::tls::explain(tls);

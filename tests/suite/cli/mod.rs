@@ -3,6 +3,7 @@
 mod add;
 mod allow_list;
 mod catalogue_file;
+mod check;
 mod completions;
 mod derived;
 mod doctor;
@@ -10,4 +11,7 @@ mod frame;
 mod life;
 mod list;
 mod login;
+mod many_tags;
+mod search;
+mod serve;
 mod update;
