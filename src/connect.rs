@@ -64,6 +64,15 @@ impl Connector {
         let Some(address) = &entry.address else {
             return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no address yet"));
         };
+        if matches!(entry.kind(), Kind::Ecr | Kind::Swr) && !address.path().is_empty() {
+            // only in an entry that was written by hand
+            let why = format!(
+                "its address has a path, where {} has none; if that is the namespace: regctl update {name} --namespace {}",
+                entry.kind().product(),
+                address.path().trim_start_matches('/')
+            );
+            return Err(Error::new(ErrorKind::Local, "connect to", name.as_str()).because(why));
+        }
         let endpoint = address.endpoint();
         let mut settings = Settings::new(name.as_str(), url(&endpoint));
         settings.tls = tls(name, entry)?;
@@ -87,12 +96,7 @@ impl Connector {
         Ok(Client::new(settings))
     }
 
-    /// A registry that is not in the catalogue, with the user's Docker or Podman login for it.
-    pub fn ad_hoc(&self, address: &Address) -> Arc<dyn Registry> {
-        self.ad_hoc_way(address).registry
-    }
-
-    /// The same with the connection it stands on.
+    /// The way to a registry that is not in the catalogue, with the user's Docker or Podman login for it.
     pub fn ad_hoc_way(&self, address: &Address) -> Way {
         let endpoint = address.endpoint();
         let name = endpoint.authority();

@@ -33,6 +33,7 @@ pub mod credentials;
 pub mod distribution;
 pub mod duration;
 pub mod files;
+pub mod journal;
 pub mod near_miss;
 pub mod oci;
 pub mod operations;

@@ -24,8 +24,8 @@ const AT_ONCE: usize = 16;
 ///
 /// Asks each registry without changing anything: by what address it is reached and how fast, until when its certificate is valid, whether
 /// it takes the credential, who built it, how often it may be asked, whether its clock is right. Then whether it lists repositories, removes
-/// a tag without its manifest (untag), deletes by digest, and lists what is attached to an image (referrers). The last two deletions that
-/// are asked for name a random tag and a random digest, which can't be there.
+/// a tag without its manifest (untag), deletes by digest (delete), and lists what is attached to an image (referrers). To find out about
+/// deleting, it is asked to delete a random tag and a random digest, which can't be there.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   regctl check

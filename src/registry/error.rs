@@ -112,7 +112,7 @@ impl Error {
     /// Whether the rest of a batch would fail in the same way.
     pub fn stops_a_batch(&self) -> bool {
         use ErrorKind::*;
-        matches!(self.kind, CredentialRefused | CredentialMissing | CredentialUnavailable | Denied | Refused | Tls)
+        matches!(self.kind, CredentialRefused | CredentialMissing | CredentialUnavailable | Denied | Refused | Tls | Local)
     }
 }
 

@@ -87,6 +87,15 @@ impl Failure {
     }
 }
 
+/// What lies beneath all that the libraries put around it: the operating system's own words, mostly.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
 /// The error of one type beneath a network error, if there is one.
 pub(super) fn beneath<E: StdError + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut next: Option<&(dyn StdError + 'static)> = error.source();
@@ -102,15 +111,6 @@ pub(super) fn beneath<E: StdError + 'static>(error: &reqwest::Error) -> Option<&
         };
     }
     None
-}
-
-/// What lies beneath all that the libraries put around it: the operating system's own words, mostly.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &(dyn std::error::Error + 'static) = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 /// A connection's failure in a person's words; the exact ones stay in the error's source.

@@ -2,11 +2,13 @@
 
 mod add;
 mod allow_list;
+mod apply;
 mod catalogue_file;
 mod check;
 mod completions;
 mod derived;
 mod doctor;
+mod foreign;
 mod frame;
 mod life;
 mod list;
@@ -14,4 +16,5 @@ mod login;
 mod many_tags;
 mod search;
 mod serve;
+mod token;
 mod update;
