@@ -18,7 +18,9 @@ use crate::registry::{self, ErrorKind};
   regctl login prod --username 'robot$ci' --password-stdin < token.txt
   REGCTL_PASSPHRASE_FILE=/run/secrets/passphrase regctl login prod --store encrypted-file --password-stdin < token.txt
 
-The user name <token> says that the secret is an identity token (an OAuth2 refresh token).")]
+The user name <token> says that the secret is an identity token (an OAuth2 refresh token).
+
+For Amazon ECR and Huawei SWR these are the access key and its secret key; what the registry takes instead is made of them in each run.")]
 pub struct Args {
     /// The registry: name, id or host
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::complete::registries))]
