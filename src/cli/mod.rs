@@ -39,6 +39,7 @@ mod purge;
 mod remove;
 mod repo;
 mod restore;
+mod schedule;
 mod set_default;
 mod tag;
 mod update;
@@ -99,6 +100,8 @@ enum Command {
     #[command(subcommand)]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
+    #[command(subcommand)]
+    Schedule(schedule::Command),
     Completions(completions::Args),
     Doctor(doctor::Args),
     Login(login::Args),
@@ -126,6 +129,7 @@ impl Command {
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
+            Command::Schedule(command) => command.run(context),
             Command::Completions(args) => completions::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Login(args) => login::run(args, context),

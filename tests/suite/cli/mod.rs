@@ -9,4 +9,5 @@ mod frame;
 mod life;
 mod list;
 mod login;
+mod schedule;
 mod update;
