@@ -23,6 +23,8 @@ pub struct Context {
     pub stats: Arc<Stats>,
     /// The password from standard input, which can be read once only.
     pub(super) password: OnceLock<Secret>,
+    /// The command line, for the journal.
+    pub command_line: String,
     /// The time at which the command began.
     pub now: Timestamp,
     /// See [`Context::wallet`].
@@ -56,6 +58,11 @@ impl Context {
                 () = interrupts => Err(Refusal::new(Exit::Interrupted, "given up in the middle of a step; look before you go on").into()),
             }
         })
+    }
+
+    /// Waits for Ctrl-C, which is how a server is told to end.
+    pub fn until_interrupted(&self) -> anyhow::Result<()> {
+        Ok(runtime()?.block_on(tokio::signal::ctrl_c())?)
     }
 }
 

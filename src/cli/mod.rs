@@ -11,10 +11,12 @@ mod apply_plan;
 mod args;
 mod blob;
 mod catalogue;
+mod check;
 mod complete;
 mod completions;
 mod context;
 mod deactivate;
+mod demo;
 mod destroy;
 mod doctor;
 mod each;
@@ -22,10 +24,13 @@ mod environment;
 pub mod error;
 mod exit;
 mod fields;
+mod foreign;
 mod get;
 mod globals;
 mod hints;
+mod history;
 mod inspect;
+mod journal;
 mod last_check;
 mod list;
 mod login;
@@ -40,8 +45,12 @@ mod remove;
 mod repo;
 mod restore;
 mod schedule;
+mod search;
+mod serve;
 mod set_default;
 mod tag;
+mod token;
+mod undo;
 mod update;
 mod wallet;
 
@@ -90,23 +99,36 @@ enum Command {
     Remove(remove::Args),
     Restore(restore::Args),
     Purge(purge::Args),
-    #[command(subcommand)]
+    #[command(subcommand, aliases = ["repos", "repository", "repositories"])]
     Repo(repo::Command),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "tags")]
     Tag(tag::Command),
     Inspect(inspect::Args),
-    #[command(subcommand)]
+    Search(search::Args),
+    #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "blobs")]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
     #[command(subcommand)]
     Schedule(schedule::Command),
+    History(history::Args),
+    Undo(undo::Args),
+    Check(check::Args),
     Completions(completions::Args),
+    Demo(demo::Args),
     Doctor(doctor::Args),
     Login(login::Args),
     Logout(logout::Args),
     Man(man::Args),
+    Serve(serve::Args),
+    Token(token::Args),
+    #[command(subcommand, hide = true)]
+    Image(foreign::Image),
+    #[command(hide = true)]
+    Artifact(foreign::Words),
+    Config(foreign::Words),
+    Registry(foreign::Words),
 }
 
 impl Command {
@@ -126,15 +148,26 @@ impl Command {
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),
+            Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
             Command::Schedule(command) => command.run(context),
+            Command::History(args) => history::run(args, context),
+            Command::Undo(args) => undo::run(args, context),
+            Command::Check(args) => check::run(args, context),
             Command::Completions(args) => completions::run(args, context),
+            Command::Demo(args) => demo::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Login(args) => login::run(args, context),
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
+            Command::Serve(args) => serve::run(args, context),
+            Command::Token(args) => token::run(args, context),
+            Command::Image(command) => command.run(context),
+            Command::Artifact(words) => words.run("artifact"),
+            Command::Config(words) => words.run("config"),
+            Command::Registry(words) => words.run("registry"),
         }
     }
 }
@@ -162,6 +195,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         printer,
         globals: cli.globals,
         environment,
+        command_line: journal::command_line(&args),
         now,
         wallet: OnceLock::new(),
         stats: Arc::default(),

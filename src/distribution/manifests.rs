@@ -161,6 +161,10 @@ pub(super) async fn delete(v2: &V2, repository: &Repository, digest: &Digest) ->
             Err(error) => Err(error.on(DELETE, subject)),
             Ok(_) => Err(no_delete(&subject).answered(status, said.code)),
         },
+        // zot speaks of this one manifest: an index lists it.
+        405 if said.is(&["DENIED"]) => Err(Error::new(ErrorKind::Conflict, DELETE, subject)
+            .answered(status, said.code)
+            .because("the server says that something still refers to it")),
         405 | 501 => {
             v2.delete.is(Support::Unsupported);
             Err(no_delete(&subject).answered(status, said.code))

@@ -64,6 +64,12 @@ impl Request {
         self
     }
 
+    /// Adds headers that sign this one request, which are of no use to whoever sees them afterwards.
+    pub fn signed(mut self, headers: HeaderMap) -> Request {
+        self.headers.extend(headers);
+        self
+    }
+
     /// Sends content of this type. A type that can't stand in a header is left out, and the server says what it thinks of that.
     pub fn content(mut self, media_type: &str, body: Bytes) -> Request {
         if let Ok(value) = HeaderValue::from_str(media_type) {
@@ -126,7 +132,7 @@ pub struct Answer {
     pub signed_in: bool,
     /// The scope that the server found missing in a token that it otherwise took.
     pub missing: Option<Scopes>,
-    /// Whether the request was sent more than once, so that an earlier attempt may have done the work.
+    /// Whether the request arrived more than once, as far as can be known, so that an earlier attempt may have done the work.
     pub repeated: bool,
 }
 
