@@ -127,7 +127,9 @@ enum Command {
     Image(foreign::Image),
     #[command(hide = true)]
     Artifact(foreign::Words),
+    #[command(hide = true)]
     Config(foreign::Words),
+    #[command(hide = true)]
     Registry(foreign::Words),
 }
 
