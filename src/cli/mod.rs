@@ -44,6 +44,7 @@ mod purge;
 mod remove;
 mod repo;
 mod restore;
+mod schedule;
 mod search;
 mod serve;
 mod set_default;
@@ -109,6 +110,8 @@ enum Command {
     #[command(subcommand, alias = "blobs")]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
+    #[command(subcommand)]
+    Schedule(schedule::Command),
     History(history::Args),
     Undo(undo::Args),
     Check(check::Args),
@@ -151,6 +154,7 @@ impl Command {
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
+            Command::Schedule(command) => command.run(context),
             Command::History(args) => history::run(args, context),
             Command::Undo(args) => undo::run(args, context),
             Command::Check(args) => check::run(args, context),

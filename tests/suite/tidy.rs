@@ -36,6 +36,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("layout", &["oci", "files", "registry"]),
     // The list of registries. It describes connections and opens none.
     ("catalogue", &["oci", "duration", "near_miss", "files", "registry", "credentials"]),
+    // The machine's own timers, which start the program at the times that the catalogue names.
+    ("scheduler", &["catalogue"]),
     // The one place that assembles the parts.
     ("connect", &["oci", "files", "registry", "credentials", "transport", "distribution", "providers", "layout", "catalogue"]),
     // What was removed, as bytes and names.
@@ -57,6 +59,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "registry",
             "credentials",
             "catalogue",
+            "scheduler",
             "connect",
             "journal",
             "operations",

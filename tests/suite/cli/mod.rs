@@ -16,6 +16,7 @@ mod login;
 mod main_job;
 mod many_tags;
 mod odd_servers;
+mod schedule;
 mod search;
 mod serve;
 mod token;
