@@ -4,6 +4,7 @@ mod add;
 mod catalogue_file;
 mod check;
 mod completions;
+mod deleting;
 mod doctor;
 mod frame;
 mod life;

@@ -202,6 +202,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("our own child").is_some()
+    }
+
     /// Kills it as `kill -9` does.
     pub fn kill(mut self) {
         let _ = self.child.kill();
