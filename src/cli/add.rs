@@ -6,7 +6,7 @@ use super::error::explain;
 use super::fields::FieldArgs;
 use super::{Context, Exit, Refusal, catalogue, pin, prompt};
 use crate::catalogue::{Added, Adding, BecomeDefault, Changes, Entry, LastCheck, Name, State};
-use crate::connect::{Connector, Met, PeerCertificate, Way};
+use crate::connect::{Met, PeerCertificate, Way};
 use crate::credentials::{Credential, Secret, SourceKind};
 use crate::output::units;
 use crate::registry::{Error, ErrorKind, Kind, Ping};
@@ -63,7 +63,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let secret = secret(args, &entry)?;
     let checked = match args.no_check {
         true => None,
-        false => check(context, &name, &entry, secret.as_ref())?,
+        false => Some(check(context, &name, &entry, secret.as_ref())?),
     };
     if let (None, Some(Ok(Reached { met: Met { seen: Some(seen), .. }, .. }))) = (entry.provider, &checked) {
         context.printer.note(format!("provider {}, because of {}", seen.kind, seen.why));
@@ -155,14 +155,8 @@ async fn reach(way: &Way) -> Result<Reached, Error> {
     Ok(Reached { met, certificate, ping: ping? })
 }
 
-/// Asks the server. `None` when that can't be done: an allow-list is there that this version can't hold connections to.
-fn check(context: &Context, name: &Name, entry: &Entry, secret: Option<&Secret>) -> anyhow::Result<Option<Result<Reached, Error>>> {
-    if !entry.allow_subnets.is_empty() {
-        context
-            .printer
-            .warn(format!("{name} was not asked: it has an allow-list, and this version can't hold connections to one yet"));
-        return Ok(None);
-    }
+/// Asks the server.
+fn check(context: &Context, name: &Name, entry: &Entry, secret: Option<&Secret>) -> anyhow::Result<Result<Reached, Error>> {
     let explicit = match (&entry.username, secret) {
         (Some(username), Some(secret)) => Some(Credential::new(username.as_str(), secret.clone())),
         _ => None,
@@ -172,17 +166,16 @@ fn check(context: &Context, name: &Name, entry: &Entry, secret: Option<&Secret>)
         // nothing is kept yet, so there is no use in looking
         asked.credential = Some(SourceKind::None);
     }
-    let connector = Connector::new(context.wallet(), Default::default(), explicit);
-    let checked = match connector.way(name, &asked, true) {
+    let checked = match context.connector(explicit).way(name, &asked, true) {
         Ok(way) => context.block_on(async { Ok(reach(&way).await) })?,
         Err(error) => Err(error),
     };
-    Ok(Some(match checked {
+    Ok(match checked {
         Ok(reached) if reached.ping.signed_in == Some(false) => {
             Err(Error::new(ErrorKind::CredentialRefused, "sign in to", name.as_str()))
         }
         checked => checked,
-    }))
+    })
 }
 
 /// Keeps the secret and notes where.
@@ -219,10 +212,13 @@ fn report(
     };
     match checked {
         Some(Err(error)) => {
-            // whatever was wrong on the way there, the server is not usable: 6, or 5 when it is about the credential
+            // whatever was wrong on the way there, the server is not usable: 6; 5 when it is about the credential, 8 about a safeguard
             let error = anyhow::Error::from(error);
             let explained = explain(&error);
-            let exit = if explained.exit == Exit::Credential { Exit::Credential } else { Exit::Unreachable };
+            let exit = match explained.exit {
+                exit @ (Exit::Credential | Exit::Refused) => exit,
+                _ => Exit::Unreachable,
+            };
             let refusal = Refusal::new(exit, format!("added {name}, but it is inactive{secret}: the check failed"));
             let refusal = explained.hints().iter().fold(refusal, Refusal::hint);
             return Err(refusal.hint(format!("then put it in use: regctl activate {name}")).caused_by(error).into());

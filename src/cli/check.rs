@@ -4,8 +4,6 @@ mod checked;
 mod place;
 mod view;
 
-use std::sync::Arc;
-
 use clap::Args as ClapArgs;
 use futures_util::StreamExt as _;
 
@@ -26,8 +24,8 @@ const AT_ONCE: usize = 16;
 ///
 /// Asks each registry without changing anything: by what address it is reached and how fast, until when its certificate is valid, whether
 /// it takes the credential, who built it, how often it may be asked, whether its clock is right. Then whether it lists repositories, removes
-/// a tag without its manifest (untag), deletes by digest, and lists what is attached to an image (referrers). The last two deletions that
-/// are asked for name a random tag and a random digest, which can't be there.
+/// a tag without its manifest (untag), deletes by digest (delete), and lists what is attached to an image (referrers). To find out about
+/// deleting, it is asked to delete a random tag and a random digest, which can't be there.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   regctl check
@@ -62,7 +60,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         return Err(Refusal::usage("--username is for one registry; each has its own credential").into());
     }
     let target = TargetArgs { registry: None, username: args.username.clone(), password_stdin: args.password_stdin };
-    let connector = Connector::new(context.wallet(), Arc::clone(&context.stats), context.explicit(&target)?);
+    let connector = context.connector(context.explicit(&target)?);
     let results = ask_all(&asked, &connector, context)?;
     let mut list = List::whole(Vec::new());
     let mut failures = Vec::new();

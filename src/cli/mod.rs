@@ -6,6 +6,7 @@
 
 mod activate;
 mod add;
+mod apply;
 mod apply_plan;
 mod args;
 mod blob;
@@ -23,6 +24,7 @@ mod environment;
 pub mod error;
 mod exit;
 mod fields;
+mod foreign;
 mod get;
 mod globals;
 mod hints;
@@ -46,6 +48,7 @@ mod search;
 mod serve;
 mod set_default;
 mod tag;
+mod token;
 mod undo;
 mod update;
 mod wallet;
@@ -83,6 +86,7 @@ struct Cli {
 enum Command {
     Add(Box<add::Args>),
     Update(Box<update::Args>),
+    Apply(apply::Args),
     #[command(visible_alias = "ls")]
     List(list::Args),
     #[command(visible_alias = "show")]
@@ -94,15 +98,15 @@ enum Command {
     Remove(remove::Args),
     Restore(restore::Args),
     Purge(purge::Args),
-    #[command(subcommand)]
+    #[command(subcommand, aliases = ["repos", "repository", "repositories"])]
     Repo(repo::Command),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "tags")]
     Tag(tag::Command),
     Inspect(inspect::Args),
     Search(search::Args),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "blobs")]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
     History(history::Args),
@@ -115,6 +119,13 @@ enum Command {
     Logout(logout::Args),
     Man(man::Args),
     Serve(serve::Args),
+    Token(token::Args),
+    #[command(subcommand, hide = true)]
+    Image(foreign::Image),
+    #[command(hide = true)]
+    Artifact(foreign::Words),
+    Config(foreign::Words),
+    Registry(foreign::Words),
 }
 
 impl Command {
@@ -122,6 +133,7 @@ impl Command {
         match self {
             Command::Add(args) => add::run(args, context),
             Command::Update(args) => update::run(args, context),
+            Command::Apply(args) => apply::run(args, context),
             Command::List(args) => list::run(args, context),
             Command::Get(args) => get::run(args, context),
             Command::SetDefault(args) => set_default::run(args, context),
@@ -147,6 +159,11 @@ impl Command {
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
             Command::Serve(args) => serve::run(args, context),
+            Command::Token(args) => token::run(args, context),
+            Command::Image(command) => command.run(context),
+            Command::Artifact(words) => words.run("artifact"),
+            Command::Config(words) => words.run("config"),
+            Command::Registry(words) => words.run("registry"),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! `regctl search`: repositories and tags over all active registries at once.
 
-use std::sync::Arc;
-
 use clap::Args as ClapArgs;
 use futures_util::{StreamExt, stream};
 
@@ -44,7 +42,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             .hint("regctl add NAME ADDRESS, or regctl activate NAME")
             .into());
     }
-    let connector = Connector::new(context.wallet(), Arc::clone(&context.stats), None);
+    let connector = context.connector(None);
     let progress = context.printer.progress("searching registries");
     let asked = entries.len();
     let answers: Vec<(&Name, registry::Result<_>)> = context.block_on(async {

@@ -27,7 +27,7 @@ use crate::registry::{BlobStream, Capabilities, Error, ErrorKind, Ping, Referrer
 use crate::transport::{Answer, Client, Scope};
 
 pub use errcode::{ServerError, error};
-pub use quirks::{KNOWN_REALMS, Quirks};
+pub use quirks::Quirks;
 pub use rate_limit::rate_limit;
 
 /// How long a list may take to begin: registries on object storage walk all of it first (distribution#3678).

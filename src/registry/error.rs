@@ -99,6 +99,11 @@ impl Error {
         self.code.as_deref()
     }
 
+    /// Why, in one clause, if that is known.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// On what it happened.
     pub fn subject(&self) -> &str {
         &self.subject

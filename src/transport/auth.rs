@@ -94,6 +94,10 @@ impl Auth {
     }
 
     async fn credential(&self, wire: &Wire) -> Result<Option<&Found>> {
+        if !self.credential.initialized() {
+            // A registry outside its allow-list is no reason to open a keyring.
+            wire.pool.admit(&wire.settings, &wire.settings.base).await?;
+        }
         let found = self
             .credential
             .get_or_init(|| async {
@@ -114,9 +118,19 @@ impl Auth {
         }
     }
 
+    /// The credential to send, which for some registries is made of the one that is kept.
+    async fn usable(&self, wire: &Wire) -> Result<Option<Credential>> {
+        match (self.credential(wire).await?, &wire.settings.exchange) {
+            (None, _) => Ok(None),
+            (Some(found), None) => Ok(Some(found.credential.clone())),
+            (Some(found), Some(exchange)) => exchange.exchange(&found.credential).await.map(Some),
+        }
+    }
+
     /// What `request` should carry, as far as is known.
     pub async fn authorize(&self, wire: &Wire, request: &Request, root: &Url) -> Result<Authorization> {
-        let found = self.credential(wire).await?.map(|found| &found.credential);
+        let usable = self.usable(wire).await?;
+        let found = usable.as_ref();
         if found.is_some() && request.url != *root {
             self.learning.get_or_try_init(|| self.learn(wire, root)).await?;
         }
@@ -149,7 +163,8 @@ impl Auth {
         sent: &Authorization,
         answer: &Answer,
     ) -> Result<Option<Authorization>> {
-        let found = self.credential(wire).await?.map(|found| &found.credential);
+        let usable = self.usable(wire).await?;
+        let found = usable.as_ref();
         if matches!(found, Some(Credential::RegistryToken(_))) {
             return Ok(None);
         }

@@ -11,7 +11,7 @@ use url::Url;
 use super::auth::{self, Auth};
 use super::limit::Limiter;
 use super::origin;
-use super::pool::{self, Pool};
+use super::pool::Pool;
 use super::warning::Warnings;
 use super::wire::Wire;
 use super::{Account, Answer, Greeting, PeerCertificate, Proxy, Request, SMALL_LIMIT, Scope, Settings, Stats};
@@ -41,9 +41,10 @@ impl Client {
         settings.base.set_fragment(None);
         let limiter = Arc::new(Limiter::new(settings.concurrency, settings.requests_per_second));
         let root = under(&settings.base, "/v2/");
+        let pool = Pool::new(&settings);
         Client {
             inner: Arc::new(Inner {
-                wire: Wire { settings, limiter, pool: Pool::new(), warnings: Warnings::default() },
+                wire: Wire { settings, limiter, pool, warnings: Warnings::default() },
                 auth: Auth::default(),
                 root,
             }),
@@ -82,6 +83,12 @@ impl Client {
         Request::new(method, under(self.base(), path))
     }
 
+    /// A request for an address outside the registry, such as the vendor's own API. Elsewhere than at the registry's origin it goes without
+    /// the registry's credential, and has to bring what it needs.
+    pub fn request_at(&self, method: Method, url: Url) -> Request {
+        Request::new(method, url)
+    }
+
     /// A request for an address that the server named in `Location`, relative to the address of `answer`. Behind a proxy servers often
     /// name their own scheme and port; the host decides, and the way stays ours.
     ///
@@ -111,6 +118,9 @@ impl Client {
     /// When there is no answer, or it breaks a rule of this module. Any status is an answer.
     pub async fn send(&self, request: Request) -> Result<Answer> {
         let Inner { wire, auth, root } = &*self.inner;
+        if !origin::same_origin(&request.url, &wire.settings.base) {
+            return wire.send(&request, None).await;
+        }
         let mut authorization = auth.authorize(wire, &request, root).await?;
         let mut answer = wire.send(&request, authorization.header.as_ref()).await?;
         let at_home = |answer: &Answer| origin::same_origin(&answer.url, &request.url);
@@ -196,7 +206,7 @@ impl Client {
     /// # Errors
     /// When there is no connection, or the registry is reached without TLS.
     pub async fn peer_certificate(&self) -> Result<PeerCertificate> {
-        pool::peer_certificate(&self.inner.wire.settings, self.inner.root.clone()).await
+        self.inner.wire.pool.peer_certificate(&self.inner.wire.settings, self.inner.root.clone()).await
     }
 }
 
