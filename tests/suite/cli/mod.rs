@@ -6,6 +6,7 @@ mod apply;
 mod catalogue_file;
 mod check;
 mod completions;
+mod deleting;
 mod derived;
 mod doctor;
 mod foreign;
