@@ -9,9 +9,8 @@ use url::Url;
 
 use crate::catalogue::{Address, Entry, HostFacts, Name};
 use crate::credentials::{Chain, ChainSettings, Credential, Secret, Wallet};
-use crate::distribution::{Quirks, V2};
-use crate::providers::detect;
-use crate::registry::{Error, ErrorKind, Registry, Result};
+use crate::providers::{self, Place, detect};
+use crate::registry::{Error, ErrorKind, Kind, Registry, Result};
 pub use crate::transport::Stats;
 use crate::transport::{Client, Proxy, Settings, Tls};
 
@@ -38,7 +37,14 @@ impl Connector {
     /// When the entry names a file that can't be read, or asks for something that this program can't do.
     pub fn entry(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Arc<dyn Registry>> {
         let client = self.client(name, entry, alone)?;
-        Ok(Arc::new(V2::new(client, name.as_str().to_owned(), Quirks::default())))
+        let place = Place {
+            client,
+            name: name.as_str().to_owned(),
+            api_address: entry.api_address.as_ref().map(url),
+            namespace: entry.namespace.as_ref().map(ToString::to_string),
+            region: entry.region.as_ref().map(ToString::to_string),
+        };
+        providers::open(entry.kind(), place)
     }
 
     /// The connection to an entry, for questions that aren't a registry's: its certificate.
@@ -73,7 +79,10 @@ impl Connector {
     }
 
     /// A registry that is not in the catalogue, with the user's Docker or Podman login for it.
-    pub fn ad_hoc(&self, address: &Address) -> Arc<dyn Registry> {
+    ///
+    /// # Errors
+    /// When the address of its vendor's API is one that the credential must not be sent to.
+    pub fn ad_hoc(&self, address: &Address) -> Result<Arc<dyn Registry>> {
         let endpoint = address.endpoint();
         let name = endpoint.authority();
         let mut settings = Settings::new(&name, url(&endpoint));
@@ -81,7 +90,9 @@ impl Connector {
         settings.stats = Arc::clone(&self.stats);
         let chain = ChainSettings::ad_hoc(name.clone(), "");
         settings.credentials = Arc::new(Chain::new(chain, Arc::clone(&self.wallet), self.explicit.clone()));
-        Arc::new(V2::new(Client::new(settings), name, Quirks::default()))
+        let kind = detect::kind_of_host(settings.base.host_str().unwrap_or_default()).map_or(Kind::Native, |(kind, _)| kind);
+        let place = Place { client: Client::new(settings), name, api_address: None, namespace: None, region: None };
+        providers::open(kind, place)
     }
 
     /// Where this run keeps and finds secrets.

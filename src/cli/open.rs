@@ -126,7 +126,7 @@ impl Context {
         let connector = Connector::new(self.wallet(), Arc::clone(&self.stats), explicit);
         match place {
             Place::AdHoc(address) => Ok(OpenedRegistry {
-                registry: connector.ad_hoc(address),
+                registry: connector.ad_hoc(address)?,
                 address: address.to_string(),
                 namespace: None,
                 configured: Vec::new(),

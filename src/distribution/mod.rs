@@ -25,7 +25,7 @@ use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
 use crate::registry::{BlobStream, Capabilities, Error, ErrorKind, Ping, Referrers, Registry, Result, Support, TagEntry};
 use crate::transport::{Answer, Client, Scope};
 
-pub use errcode::{ServerError, error};
+pub use errcode::{ServerError, clean, error};
 pub use quirks::{KNOWN_REALMS, Quirks};
 
 /// How long a list may take to begin: registries on object storage walk all of it first (distribution#3678).
@@ -66,7 +66,7 @@ impl V2 {
     }
 
     /// `name/repository` with what follows, for errors.
-    fn subject(&self, repository: &Repository, rest: &str) -> String {
+    pub fn subject(&self, repository: &Repository, rest: &str) -> String {
         format!("{}/{repository}{rest}", self.name)
     }
 
@@ -194,8 +194,11 @@ impl Registry for V2 {
     }
 }
 
-/// Reads a JSON answer; anything else is not what the specification says.
-fn json<T: serde::de::DeserializeOwned>(answer: &Answer, operation: &'static str, subject: &str) -> Result<T> {
+/// Reads a JSON answer; anything else is not what the specification, or the vendor, says.
+///
+/// # Errors
+/// [`ErrorKind::Protocol`] when it isn't JSON, or not of this shape.
+pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer, operation: &'static str, subject: &str) -> Result<T> {
     serde_json::from_slice(&answer.body).map_err(|why| {
         let what = if answer.media_type() == "text/html" { "a web page" } else { "something that is not the JSON it should be" };
         Error::new(ErrorKind::Protocol, operation, subject)

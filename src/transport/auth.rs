@@ -87,7 +87,16 @@ impl Auth {
         self.learnt().scheme.clone()
     }
 
-    async fn credential(&self, wire: &Wire) -> Result<Option<&Found>> {
+    /// The token server that the registry names, if it may be told the credential.
+    pub async fn token_server(&self, wire: &Wire, root: &Url) -> Result<Option<Url>> {
+        self.learning.get_or_try_init(|| self.learn(wire, root)).await?;
+        match self.scheme() {
+            Some(Scheme::Bearer(server)) => super::realm::check(&wire.settings, &server.realm, true).map(|()| Some(server.realm)),
+            _ => Ok(None),
+        }
+    }
+
+    pub async fn credential(&self, wire: &Wire) -> Result<Option<&Found>> {
         let found = self
             .credential
             .get_or_init(|| async {
