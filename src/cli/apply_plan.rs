@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use super::destroy::{self, Prepared};
+use super::args::UndoArgs;
+use super::destroy::{self, Prepared, Way};
 use super::{Context, Exit, Refusal};
 use crate::operations::plan::{Plan, VERSION};
 
@@ -33,6 +34,8 @@ pub struct Args {
     /// Show the plan and change nothing
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
+    #[command(flatten)]
+    undo: UndoArgs,
 }
 
 /// Carries it out.
@@ -58,7 +61,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         }
         prepared.push(Prepared { registry: opened.registry, plan: part.clone() });
     }
-    destroy::carry_out(prepared, plan, args.yes, true, context)
+    destroy::carry_out(prepared, plan, &Way { yes: args.yes, saved: true, no_undo: args.undo.no_undo }, context)
 }
 
 fn read(path: &PathBuf) -> anyhow::Result<Plan> {

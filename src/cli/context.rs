@@ -23,6 +23,8 @@ pub struct Context {
     pub stats: Arc<Stats>,
     /// The password from standard input, which can be read once only.
     pub(super) password: OnceLock<Secret>,
+    /// The command line, for the journal.
+    pub command_line: String,
     /// The time at which the command began.
     pub now: Timestamp,
     /// See [`Context::wallet`].

@@ -1,13 +1,10 @@
 //! `regctl login`: a secret, checked and then kept.
 
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::{Context, Exit, Refusal, prompt};
 use crate::catalogue::{self, Changes, Entry, Name, State, Updating, Username};
-use crate::connect::Connector;
 use crate::credentials::{Credential, Secret, SourceKind, StoreError};
 use crate::registry::{self, ErrorKind};
 
@@ -110,8 +107,7 @@ fn host(entry: &Entry) -> String {
 
 /// Whether the server looked at the credential and took it. One that it refuses is an error.
 fn check(context: &Context, name: &Name, entry: &Entry, credential: Credential) -> anyhow::Result<bool> {
-    let connector = Connector::new(context.wallet(), Arc::default(), Some(credential));
-    let registry = connector.entry(name, entry, true)?;
+    let registry = context.connector(Some(credential)).entry(name, entry, true)?;
     let ping = context.block_on(async { Ok(registry.ping().await) })?;
     match ping.map(|ping| ping.signed_in) {
         Ok(Some(true)) => Ok(true),

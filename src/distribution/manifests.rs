@@ -158,8 +158,12 @@ pub(super) async fn delete(v2: &V2, repository: &Repository, digest: &Digest) ->
             Err(error) => Err(error.on(DELETE, subject)),
             Ok(_) => Err(no_delete(v2, &subject).answered(status, said.code)),
         },
-        // Where deleting is known to be possible, this one thing is in use or locked (zot, Azure, Quay while it is read-only).
+        // Where deleting is known to be possible, this one thing is in use or locked (Azure, Quay while it is read-only).
         405 if v2.quirks.delete == Support::Native => Err(error(&answer, DELETE, subject).means(ErrorKind::Conflict)),
+        // zot speaks of this one manifest: an index lists it.
+        405 if said.is(&["DENIED"]) => Err(Error::new(ErrorKind::Conflict, DELETE, subject)
+            .answered(status, said.code)
+            .because("the server says that something still refers to it")),
         405 | 501 => {
             v2.delete.is(Support::Unsupported);
             Err(no_delete(v2, &subject).answered(status, said.code))

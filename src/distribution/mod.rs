@@ -8,6 +8,7 @@ mod errcode;
 mod manifests;
 mod ping;
 mod quirks;
+mod rate_limit;
 mod referrers;
 mod repositories;
 mod schema1;
@@ -26,7 +27,8 @@ use crate::registry::{BlobStream, Capabilities, Error, ErrorKind, Ping, Referrer
 use crate::transport::{Answer, Client, Scope};
 
 pub use errcode::{ServerError, clean, error};
-pub use quirks::{KNOWN_REALMS, Quirks};
+pub use quirks::Quirks;
+pub use rate_limit::rate_limit;
 
 /// How long a list may take to begin: registries on object storage walk all of it first (distribution#3678).
 const LIST_PATIENCE: Duration = Duration::from_secs(120);
@@ -167,6 +169,10 @@ impl Registry for V2 {
 
     async fn probe_delete(&self, repository: &Repository) -> Result<Support> {
         manifests::probe_delete(self, repository).await
+    }
+
+    async fn probe_untag(&self, repository: &Repository) -> Result<Support> {
+        tags::probe_untag(self, repository).await
     }
 
     async fn delete_repository(&self, repository: &Repository) -> Result<bool> {

@@ -38,13 +38,3 @@ impl Default for Quirks {
         }
     }
 }
-
-/// Registries whose token server is known to be on another host, as (registry host, token server host). Only these may be told a credential
-/// without a word from the user.
-pub const KNOWN_REALMS: &[(&str, &str)] = &[
-    ("registry-1.docker.io", "auth.docker.io"),
-    ("index.docker.io", "auth.docker.io"),
-    ("docker.io", "auth.docker.io"),
-    ("registry.hub.docker.com", "auth.docker.io"),
-    ("registry.gitlab.com", "gitlab.com"),
-];

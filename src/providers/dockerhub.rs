@@ -18,7 +18,7 @@ use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Repository, Tag, null_as_default};
 use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
-use crate::transport::{Cursor, Exchange, Login, Method};
+use crate::transport::{Cursor, Login, LoginCall, Method};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
@@ -31,7 +31,7 @@ const HOST: &str = "registry-1.docker.io";
 const PAGE: &str = "100";
 
 /// User name and password, personal or organisation access token become a token. It lasts ten minutes; Harbor renews it after nine.
-const EXCHANGE: Exchange = Exchange {
+const LOGIN: LoginCall = LoginCall {
     path: "/v2/auth/token",
     document: |username, password| json!({ "identifier": username, "secret": password.expose() }),
     lifetime: Duration::from_secs(540),
@@ -50,7 +50,7 @@ pub(super) fn vendor() -> Vendor {
 }
 
 fn open(place: &Place) -> Result<Box<dyn Provider>> {
-    let takes = |credential: &Credential| matches!(credential, Credential::Basic { .. }).then_some(Login::Exchange(EXCHANGE));
+    let takes = |credential: &Credential| matches!(credential, Credential::Basic { .. }).then_some(Login::Call(LOGIN));
     let api = Api::known(place, |host| host == HOST, ADDRESS, takes)?;
     Ok(Box::new(Dockerhub { api, namespace: place.namespace.clone() }))
 }

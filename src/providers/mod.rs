@@ -10,15 +10,20 @@
 
 mod api;
 mod azure;
+pub mod derived;
 pub mod detect;
 mod dockerhub;
 mod gar;
 mod ghcr;
 mod gitlab;
 mod harbor;
+pub mod look;
 mod provider;
 mod quay;
+pub mod rate_limit;
+pub mod realm;
 mod remote;
+mod sigv4;
 
 use std::sync::Arc;
 

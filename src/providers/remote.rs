@@ -185,7 +185,9 @@ impl Registry for Remote {
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
                 Ok(_) => {
-                    return Err(self.provider.judge(self.hidden("remove the tag", self.v2.subject(repository, &format!(":{tag}")))));
+                    return Err(self
+                        .provider
+                        .judge(self.hidden("remove the tag", self.v2.subject(repository, &format!(":{tag}")))));
                 }
             }
         }
@@ -195,6 +197,13 @@ impl Registry for Remote {
     async fn probe_delete(&self, repository: &Repository) -> Result<Support> {
         match self.capabilities().delete {
             Support::Unknown => self.v2.probe_delete(repository).await,
+            known => Ok(known),
+        }
+    }
+
+    async fn probe_untag(&self, repository: &Repository) -> Result<Support> {
+        match self.capabilities().untag {
+            Support::Unknown => self.v2.probe_untag(repository).await,
             known => Ok(known),
         }
     }

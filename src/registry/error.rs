@@ -117,6 +117,11 @@ impl Error {
         self.remedy.as_deref()
     }
 
+    /// Why, in one clause, if that is known.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// On what it happened.
     pub fn subject(&self) -> &str {
         &self.subject
@@ -125,7 +130,7 @@ impl Error {
     /// Whether the rest of a batch would fail in the same way.
     pub fn stops_a_batch(&self) -> bool {
         use ErrorKind::*;
-        matches!(self.kind, CredentialRefused | CredentialMissing | CredentialUnavailable | Denied | Refused | Tls)
+        matches!(self.kind, CredentialRefused | CredentialMissing | CredentialUnavailable | Denied | Refused | Tls | Local)
     }
 }
 

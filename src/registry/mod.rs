@@ -65,8 +65,19 @@ pub struct Ping {
     pub signed_in: Option<bool>,
     /// The server's clock minus ours in seconds, from the `Date` header.
     pub clock_offset: Option<i64>,
-    /// `RateLimit-*` headers, as sent.
-    pub rate_limit: Option<String>,
+    /// How often it may be asked, where it says so.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// Requests in a span of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RateLimit {
+    /// How many are allowed.
+    pub limit: Option<u64>,
+    /// How many are left.
+    pub remaining: Option<u64>,
+    /// The span in seconds.
+    pub window_seconds: Option<u64>,
 }
 
 /// How a list of referrers came about.
@@ -131,6 +142,12 @@ pub trait Registry: Send + Sync {
     /// Whether deleting by digest is switched on, found out without deleting anything: by asking for the deletion of a random digest
     /// that can't be there.
     async fn probe_delete(&self, repository: &Repository) -> Result<Support>;
+
+    /// Whether one tag can be taken away and nothing else, found out without deleting anything: by asking for a random tag that can't be
+    /// there. What can't be told from that is [`Support::Unknown`].
+    async fn probe_untag(&self, _repository: &Repository) -> Result<Support> {
+        Ok(self.capabilities().untag)
+    }
 
     /// Deletes a whole repository by the vendor's own call. [`ErrorKind::Unsupported`] where there is none.
     async fn delete_repository(&self, repository: &Repository) -> Result<bool>;

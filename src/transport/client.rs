@@ -1,24 +1,28 @@
 //! The client: addresses in, answers out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use super::auth::{self, Auth};
 use super::limit::Limiter;
 use super::login::{Desk, Takes};
 use super::origin;
-use super::pool::{self, Pool};
+use super::pool::Pool;
 use super::warning::Warnings;
 use super::wire::Wire;
-use super::{Answer, PeerCertificate, Request, Settings, Stats, Tls};
-use crate::credentials::Found;
+use super::{Account, Answer, Greeting, PeerCertificate, Proxy, Request, SMALL_LIMIT, Scope, Settings, Stats, Tls};
+use crate::credentials::{Found, Secret};
 use crate::registry::{Error, ErrorKind, Result};
 
 /// How long work that a server does after its answer is waited for. What takes longer goes on without us.
 const MOST_PATIENCE: Duration = Duration::from_secs(300);
+/// How long a name may take to be looked up when it is only to be shown.
+const LOOKUP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One registry over HTTP. Clones share connections, tokens and everything learnt.
 #[derive(Clone)]
@@ -64,6 +68,8 @@ impl Client {
         if owner == Owner::Vendor && !origin::same_host(&own.base, &base) {
             settings.tls = Tls::default();
         }
+        // what is kept signs in to the API; what is made of it is for the registry
+        settings.exchange = None;
         settings.base = base;
         Ok(Client::with(settings, Some(Desk::new(takes))))
     }
@@ -74,9 +80,10 @@ impl Client {
         settings.base.set_fragment(None);
         let limiter = Arc::new(Limiter::new(settings.concurrency, settings.requests_per_second));
         let root = under(&settings.base, "/v2/");
+        let pool = Pool::new(&settings);
         Client {
             inner: Arc::new(Inner {
-                wire: Wire { settings, limiter, pool: Pool::new(), warnings: Warnings::default() },
+                wire: Wire { settings, limiter, pool, warnings: Warnings::default() },
                 auth: Auth::default(),
                 desk,
                 root,
@@ -137,6 +144,12 @@ impl Client {
         Request::new(method, under(self.base(), path))
     }
 
+    /// A request for an address outside the registry, such as the vendor's own API. Elsewhere than at the registry's origin it goes without
+    /// the registry's credential, and has to bring what it needs.
+    pub fn request_at(&self, method: Method, url: Url) -> Request {
+        Request::new(method, url)
+    }
+
     /// A request for an address that the server named in `Location`, relative to the address of `answer`. Behind a proxy servers often
     /// name their own scheme and port; the host decides, and the way stays ours.
     ///
@@ -168,6 +181,9 @@ impl Client {
         let Inner { wire, auth, desk, root } = &*self.inner;
         if let Some(desk) = desk {
             return self.send_to_api(desk, request).await;
+        }
+        if !origin::same_origin(&request.url, &wire.settings.base) {
+            return wire.send(&request, None).await;
         }
         let mut authorization = auth.authorize(wire, &request, root).await?;
         let mut answer = wire.send(&request, authorization.header.as_ref()).await?;
@@ -230,12 +246,70 @@ impl Client {
             .because(format!("it has not finished after {} s and may still be at it", MOST_PATIENCE.as_secs())))
     }
 
+    /// Asks for the registry's root without a credential: whether anything answers, how fast, and what it shows of itself. What it says
+    /// of signing in is remembered, so that the next request need not ask again.
+    ///
+    /// # Errors
+    /// When there is no answer. Any status is one.
+    pub async fn greet(&self) -> Result<Greeting> {
+        let Inner { wire, auth, root, .. } = &*self.inner;
+        let started = Instant::now();
+        let answer = wire.send(&Request::new(Method::GET, root.clone()), None).await?;
+        let took = started.elapsed();
+        auth.saw(wire, &answer);
+        Ok(Greeting::new(answer, took))
+    }
+
+    /// Asks for `path` without a credential and without being led elsewhere, for what a server tells everyone.
+    ///
+    /// # Errors
+    /// When there is no answer. Any status is one.
+    pub async fn peek(&self, path: &str) -> Result<Answer> {
+        let request = self.request(Method::GET, path).limit(SMALL_LIMIT).stays();
+        self.inner.wire.send(&request, None).await
+    }
+
+    /// What the registry's name resolves to, for people to look at. `None` when nobody here looks it up: a proxy does, or it failed.
+    pub async fn addresses(&self) -> Option<Vec<IpAddr>> {
+        if matches!(self.inner.wire.settings.proxy, Proxy::Url(_)) {
+            return None;
+        }
+        let host = self.base().host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = self.base().port_or_known_default()?;
+        let found = tokio::time::timeout(LOOKUP_PATIENCE, tokio::net::lookup_host((host, port))).await.ok()?.ok()?;
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for address in found.map(|address| address.ip()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Some(addresses)
+    }
+
+    /// Whose credential was used so far.
+    pub fn account(&self) -> Option<Account> {
+        self.inner.auth.account()
+    }
+
+    /// The value of the `Authorization` header for requests that need this scope; `None` where none is wanted.
+    ///
+    /// # Errors
+    /// When the registry can't be asked how to sign in, or signing in fails.
+    pub async fn authorization(&self, scope: Scope) -> Result<Option<Secret>> {
+        let Inner { wire, auth, root, .. } = &*self.inner;
+        if auth.scheme().is_none() {
+            self.greet().await?;
+        }
+        let authorization = auth.authorize(wire, &self.request(Method::GET, "/v2/").scope(scope), root).await?;
+        Ok(authorization.header.and_then(|value| value.to_str().ok().map(Secret::new)))
+    }
+
     /// The certificate that the server shows, without trusting it. Sends no credential.
     ///
     /// # Errors
     /// When there is no connection, or the registry is reached without TLS.
     pub async fn peer_certificate(&self) -> Result<PeerCertificate> {
-        pool::peer_certificate(&self.inner.wire.settings, self.inner.root.clone()).await
+        self.inner.wire.pool.peer_certificate(&self.inner.wire.settings, self.inner.root.clone()).await
     }
 }
 

@@ -24,14 +24,14 @@ pub enum Login {
     /// The password, which is a token, in a header of the vendor's.
     Header(HeaderName),
     /// A token that user name and password are exchanged for.
-    Exchange(Exchange),
+    Call(LoginCall),
     /// Each request is signed with the password.
     Signed(Arc<dyn Sign>),
 }
 
 /// How user name and password become a token.
 #[derive(Debug, Clone, Copy)]
-pub struct Exchange {
+pub struct LoginCall {
     /// Where, after the API's address.
     pub path: &'static str,
     /// What is posted, as JSON.
@@ -67,7 +67,7 @@ impl fmt::Debug for Login {
             Login::Basic => "Basic",
             Login::Bearer => "Bearer",
             Login::Header(_) => "Header",
-            Login::Exchange(_) => "Exchange",
+            Login::Call(_) => "Call",
             Login::Signed(_) => "Signed",
         })
     }
@@ -114,8 +114,8 @@ impl Desk {
             | (Login::Bearer, Credential::Basic { password: secret, .. }) => one(AUTHORIZATION, token::bearer(secret)),
             (Login::Basic, Credential::Basic { username, password }) => one(AUTHORIZATION, Some(token::basic(username, password))),
             (Login::Header(name), Credential::Basic { password, .. }) => one(name.clone(), token::sensitive(password.clone())),
-            (Login::Exchange(exchange), Credential::Basic { username, password }) => {
-                let fetch = async || fetch(wire, exchange, username, password).await;
+            (Login::Call(call), Credential::Basic { username, password }) => {
+                let fetch = async || fetch(wire, call, username, password).await;
                 let issued = self.token.get(&wire.settings.name, spent, fetch).await?;
                 used = (!issued.fresh).then(|| issued.header.clone());
                 one(AUTHORIZATION, Some(issued.header))
@@ -133,18 +133,18 @@ fn one(name: HeaderName, value: Option<HeaderValue>) -> HeaderMap {
     value.map(|value| (name, value)).into_iter().collect()
 }
 
-async fn fetch(wire: &Wire, exchange: &Exchange, username: &str, password: &Secret) -> Result<Fetched> {
+async fn fetch(wire: &Wire, call: &LoginCall, username: &str, password: &Secret) -> Result<Fetched> {
     wire.settings.stats.token();
-    let url = super::client::under(&wire.settings.base, exchange.path);
+    let url = super::client::under(&wire.settings.base, call.path);
     let host = super::origin::shown(&url);
-    let body = Bytes::from((exchange.document)(username, password).to_string());
+    let body = Bytes::from((call.document)(username, password).to_string());
     let request = Request::new(Method::POST, url).content("application/json", body).limit(SMALL_LIMIT).stays();
     let answer = wire.send(&request, None).await.map_err(|error| error.on("sign in to the API of", &wire.settings.name))?;
     let status = answer.status.as_u16();
     let failed =
         |kind, why: String| Err(Error::new(kind, "sign in to the API of", &wire.settings.name).answered(status, None).because(why));
     match status {
-        200..=299 => match token::token_of(&answer.body, exchange.lifetime) {
+        200..=299 => match token::token_of(&answer.body, call.lifetime) {
             Some(token) => Ok(Ok(token)),
             None => failed(ErrorKind::Protocol, format!("{host} answered without a token")),
         },

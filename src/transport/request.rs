@@ -71,6 +71,12 @@ impl Request {
         self
     }
 
+    /// Adds headers that sign this one request, which are of no use to whoever sees them afterwards.
+    pub fn signed(mut self, headers: HeaderMap) -> Request {
+        self.headers.extend(headers);
+        self
+    }
+
     /// Sends content of this type. A type that can't stand in a header is left out, and the server says what it thinks of that.
     pub fn content(mut self, media_type: &str, body: Bytes) -> Request {
         if let Ok(value) = HeaderValue::from_str(media_type) {

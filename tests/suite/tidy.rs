@@ -70,6 +70,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 const DOORS: &[(&str, &[&str])] = &[
     // Whom to trust and what to send whom is decided once.
     ("reqwest", &["transport"]),
+    ("hyper_util", &["transport"]),
     ("rustls", &["transport"]),
     // The embedded registry is the only server.
     ("axum", &["serve"]),

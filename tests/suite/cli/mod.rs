@@ -1,13 +1,20 @@
 //! The program's commands, run as a person or a script runs them.
 
 mod add;
+mod allow_list;
+mod apply;
 mod catalogue_file;
+mod check;
 mod completions;
+mod derived;
 mod doctor;
+mod foreign;
 mod frame;
 mod life;
 mod list;
 mod login;
 mod many_tags;
+mod search;
 mod serve;
+mod token;
 mod update;

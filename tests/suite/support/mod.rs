@@ -9,6 +9,7 @@ pub mod docker_registry;
 pub mod http;
 pub mod keyring;
 pub mod left_out;
+pub mod moto;
 pub mod program;
 pub mod storage;
 #[cfg(unix)]
