@@ -14,6 +14,7 @@
 //! | [`distribution`] | the endpoints of `/v2/` as a `Registry` |
 //! | [`providers`] | what vendors do differently |
 //! | [`catalogue`] | the user's own list of registries and its TOML file. Opens no connection |
+//! | [`systems`] | the documents of other programs that keep lists of registries, read into entries and written from them. Pure |
 //! | [`connect`] | from an entry of the catalogue to a `Registry`: the one place that assembles the parts |
 //! | [`operations`] | what commands do, to anything that is a `Registry`; plans, and the one function that applies them |
 //! | [`serve`] | a registry on loopback: sandbox and test double. Shares only `oci` with the client |
@@ -40,4 +41,5 @@ pub mod output;
 pub mod providers;
 pub mod registry;
 pub mod serve;
+pub mod systems;
 pub mod transport;

@@ -21,10 +21,12 @@ mod each;
 mod environment;
 pub mod error;
 mod exit;
+mod export;
 mod fields;
 mod get;
 mod globals;
 mod hints;
+mod import;
 mod inspect;
 mod last_check;
 mod list;
@@ -89,6 +91,8 @@ enum Command {
     Remove(remove::Args),
     Restore(restore::Args),
     Purge(purge::Args),
+    Import(import::Args),
+    Export(export::Args),
     #[command(subcommand)]
     Repo(repo::Command),
     #[command(subcommand)]
@@ -121,6 +125,8 @@ impl Command {
             Command::Remove(args) => remove::run(args, context),
             Command::Restore(args) => restore::run(args, context),
             Command::Purge(args) => purge::run(args, context),
+            Command::Import(args) => import::run(args, context),
+            Command::Export(args) => export::run(args, context),
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),
