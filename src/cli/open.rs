@@ -155,7 +155,7 @@ impl Context {
     fn way(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>) -> anyhow::Result<Way> {
         let connector = self.connector(explicit);
         let name = match place {
-            Place::AdHoc(address) => return Ok(connector.ad_hoc_way(address)),
+            Place::AdHoc(address) => return Ok(connector.ad_hoc_way(address)?),
             Place::Entry(name) => name,
         };
         let entry = entry_of(catalogue, name);

@@ -35,7 +35,7 @@ impl Asked {
     pub fn way(&self, connector: &Connector, alone: bool) -> Result<Way> {
         match (&self.entry, &self.address) {
             (Some((name, entry)), _) => connector.way(name, entry, alone),
-            (None, Some(address)) => Ok(connector.ad_hoc_way(address)),
+            (None, Some(address)) => connector.ad_hoc_way(address),
             (None, None) => unreachable!("what is in no catalogue was named by its address"),
         }
     }

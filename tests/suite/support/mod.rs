@@ -10,6 +10,7 @@ pub mod keyring;
 pub mod left_out;
 pub mod moto;
 pub mod program;
+pub mod schedulers;
 pub mod storage;
 #[cfg(unix)]
 pub mod terminal;

@@ -197,6 +197,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("our own child").is_some()
+    }
+
     /// Kills it as `kill -9` does.
     pub fn kill(mut self) {
         let _ = self.child.kill();
