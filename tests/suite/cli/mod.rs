@@ -14,6 +14,7 @@ mod frame;
 mod life;
 mod list;
 mod login;
+mod machine_formats;
 mod main_job;
 mod many_tags;
 mod odd_servers;
