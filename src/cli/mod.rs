@@ -31,6 +31,7 @@ mod hints;
 mod history;
 mod inspect;
 mod journal;
+mod known;
 mod last_check;
 mod list;
 mod login;

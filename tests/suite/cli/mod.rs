@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod derived;
 mod doctor;
+mod five;
 mod foreign;
 mod frame;
 mod life;
