@@ -11,9 +11,8 @@ use url::Url;
 
 use crate::catalogue::{Address, Entry, HostFacts, Name};
 use crate::credentials::{Chain, ChainSettings, Credential, Secret, SourceKind, Wallet};
-use crate::distribution::{Quirks, V2};
 pub use crate::providers::detect::Sighting;
-use crate::providers::{derived, detect, realm};
+use crate::providers::{self, Place, derived, detect, realm};
 use crate::registry::{Error, ErrorKind, Kind, Registry, Result};
 use crate::transport::{Client, Proxy, Settings, Tls};
 pub use crate::transport::{PeerCertificate, Stats};
@@ -52,8 +51,14 @@ impl Connector {
     /// As [`Connector::entry`].
     pub fn way(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Way> {
         let client = self.client(name, entry, alone)?;
-        let registry = Arc::new(V2::new(client.clone(), name.as_str().to_owned(), Quirks::default()));
-        Ok(Way { client, registry })
+        let place = Place {
+            client: client.clone(),
+            name: name.as_str().to_owned(),
+            api_address: entry.api_address.as_ref().map(url),
+            namespace: entry.namespace.as_ref().map(ToString::to_string),
+            region: entry.region.as_ref().map(ToString::to_string),
+        };
+        Ok(Way { client, registry: providers::open(entry.kind(), place)? })
     }
 
     /// The connection to an entry, for questions that aren't a registry's: its certificate.
@@ -64,6 +69,15 @@ impl Connector {
         let Some(address) = &entry.address else {
             return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no address yet"));
         };
+        if matches!(entry.kind(), Kind::Ecr | Kind::Swr) && !address.path().is_empty() {
+            // only in an entry that was written by hand
+            let why = format!(
+                "its address has a path, where {} has none; if that is the namespace: regctl update {name} --namespace {}",
+                entry.kind().product(),
+                address.path().trim_start_matches('/')
+            );
+            return Err(Error::new(ErrorKind::Local, "connect to", name.as_str()).because(why));
+        }
         let endpoint = address.endpoint();
         let mut settings = Settings::new(name.as_str(), url(&endpoint));
         settings.tls = tls(name, entry)?;
@@ -88,7 +102,10 @@ impl Connector {
     }
 
     /// The way to a registry that is not in the catalogue, with the user's Docker or Podman login for it.
-    pub fn ad_hoc_way(&self, address: &Address) -> Way {
+    ///
+    /// # Errors
+    /// When the address of its vendor's API is one that the credential must not be sent to.
+    pub fn ad_hoc_way(&self, address: &Address) -> Result<Way> {
         let endpoint = address.endpoint();
         let name = endpoint.authority();
         let mut settings = Settings::new(&name, url(&endpoint));
@@ -96,12 +113,12 @@ impl Connector {
         settings.stats = Arc::clone(&self.stats);
         let chain = ChainSettings::ad_hoc(name.clone(), "");
         settings.credentials = Arc::new(Chain::new(chain, Arc::clone(&self.wallet), self.explicit.clone()));
-        if let Some((kind, _)) = detect::kind_of_host(address.host()) {
-            settings.exchange = derived::exchange(kind, detect::region_of_host(address.host()), &settings);
-        }
+        let kind = detect::kind_of_host(address.host()).map_or(Kind::Native, |(kind, _)| kind);
+        let region = detect::region_of_host(address.host());
+        settings.exchange = derived::exchange(kind, region, &settings);
         let client = Client::new(settings);
-        let registry = Arc::new(V2::new(client.clone(), name, Quirks::default()));
-        Way { client, registry }
+        let place = Place { client: client.clone(), name, api_address: None, namespace: None, region: region.map(str::to_owned) };
+        Ok(Way { client, registry: providers::open(kind, place)? })
     }
 
     /// Where this run keeps and finds secrets.

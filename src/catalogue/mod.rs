@@ -110,6 +110,35 @@ impl Catalogue {
         warnings
     }
 
+    /// Only these entries, with the default if it is one of them.
+    pub fn only(&self, names: &[Name]) -> Catalogue {
+        let entries: BTreeMap<Name, Entry> = self
+            .entries
+            .iter()
+            .filter(|(name, _)| names.contains(name))
+            .map(|(name, entry)| (name.clone(), entry.clone()))
+            .collect();
+        let default = self.default.clone().filter(|name| entries.contains_key(name.as_str()));
+        Catalogue { default, entries, ..Catalogue::default() }
+    }
+
+    /// The same without what is one person's own, so that others can apply it: ids, the times that the program keeps, and the store in
+    /// which a secret is.
+    pub fn shared(mut self) -> Catalogue {
+        for entry in self.entries.values_mut() {
+            (entry.id, entry.created_at, entry.updated_at) = (None, None, None);
+            entry.credential = entry.credential.filter(|place| !place.is_store());
+        }
+        self
+    }
+
+    /// The text of a new file that says the same.
+    pub fn to_toml(&self) -> String {
+        let mut document = toml_edit::DocumentMut::new();
+        document::carry(&mut document, &Catalogue::default(), self);
+        document.to_string()
+    }
+
     /// When a removed entry is purged; `None` for those that are not removed, and when that is never.
     pub fn purge_after(&self, entry: &Entry) -> Option<Timestamp> {
         match (self.settings.trash_retention, entry.removed_at) {

@@ -23,12 +23,14 @@ mod each;
 mod environment;
 pub mod error;
 mod exit;
+mod export;
 mod fields;
 mod foreign;
 mod get;
 mod globals;
 mod hints;
 mod history;
+mod import;
 mod inspect;
 mod journal;
 mod known;
@@ -100,6 +102,8 @@ enum Command {
     Remove(remove::Args),
     Restore(restore::Args),
     Purge(purge::Args),
+    Import(import::Args),
+    Export(export::Args),
     #[command(subcommand, aliases = ["repos", "repository", "repositories"])]
     Repo(repo::Command),
     #[command(subcommand, alias = "tags")]
@@ -148,6 +152,8 @@ impl Command {
             Command::Remove(args) => remove::run(args, context),
             Command::Restore(args) => restore::run(args, context),
             Command::Purge(args) => purge::run(args, context),
+            Command::Import(args) => import::run(args, context),
+            Command::Export(args) => export::run(args, context),
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),

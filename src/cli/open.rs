@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::TargetArgs;
 use super::{Context, Exit, Refusal, prompt};
-use crate::catalogue::{Catalogue, Entry, Name, Place, Target, TargetOptions};
+use crate::catalogue::{Address, Catalogue, Entry, Name, Place, Target, TargetOptions};
 use crate::connect::Way;
 use crate::credentials::Credential;
 use crate::oci::{Digest, Repository, Selector, Tag};
@@ -155,10 +155,19 @@ impl Context {
     fn way(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>) -> anyhow::Result<Way> {
         let connector = self.connector(explicit);
         let name = match place {
-            Place::AdHoc(address) => return Ok(connector.ad_hoc_way(address)),
+            Place::AdHoc(address) => return Ok(connector.ad_hoc_way(address)?),
             Place::Entry(name) => name,
         };
-        Ok(connector.way(name, catalogue.usable(name)?, true)?)
+        let entry = catalogue.usable(name)?;
+        self.warn_of_unverified(name, entry);
+        Ok(connector.way(name, entry, true)?)
+    }
+
+    /// Says so at every use, when certificates are not verified (SPEC §3).
+    pub(super) fn warn_of_unverified(&self, name: &Name, entry: &Entry) {
+        if entry.address.as_ref().is_some_and(Address::is_ssl) && !entry.tls.is_verified() {
+            self.printer.warn(format!("certificates of {name} are not verified"));
+        }
     }
 
     /// The credential of the command line.

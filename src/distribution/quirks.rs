@@ -17,6 +17,8 @@ pub struct Quirks {
     pub delete: Support,
     /// The referrers API: `Native`, `Emulated` (the fallback tag) or `Unknown`.
     pub referrers: Support,
+    /// Why nothing is deleted where the server refuses to, and who can change that.
+    pub no_delete: &'static str,
     /// Whether deleting a random digest tells if deleting is enabled. True of distribution; elsewhere 404 may come first.
     pub probe_tells: bool,
 }
@@ -30,6 +32,8 @@ impl Default for Quirks {
             untag: Support::Unknown,
             delete: Support::Unknown,
             referrers: Support::Unknown,
+            no_delete: "this registry doesn't delete; distribution does with `storage.delete.enabled: true` or \
+                        REGISTRY_STORAGE_DELETE_ENABLED=true, unless it is read-only or a pull-through cache",
             probe_tells: true,
         }
     }

@@ -252,10 +252,10 @@ impl<'a> Resolver<'a> {
             reference: self.reference(&entry),
             name: entry.name,
             digest: entry.digest,
-            media_type: None,
-            kind: None,
+            kind: entry.media_type.as_deref().and_then(image::Shape::of_type),
+            media_type: entry.media_type,
             artifact_type: None,
-            platforms: None,
+            platforms: entry.platforms,
             size: entry.size,
             created_at: None,
             pushed_at: entry.pushed_at,
@@ -263,6 +263,11 @@ impl<'a> Resolver<'a> {
         };
         if !self.needs_requests() {
             return Ok(Some(tag));
+        }
+        // each manifest costs the person one of a few pulls: what the list told has to do
+        if let Some(digest) = tag.digest.as_ref().filter(|_| self.content.registry.counts_reads()) {
+            let fits = self.query.digest.as_ref().is_none_or(|wanted| wanted == digest);
+            return Ok(fits.then_some(tag));
         }
         let valid: Tag = tag.name.parse().map_err(|error: crate::oci::InvalidName| {
             Error::new(ErrorKind::Protocol, "look at", &tag.reference)

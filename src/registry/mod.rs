@@ -27,6 +27,10 @@ pub struct TagEntry {
     pub name: String,
     /// What it points at, where the listing says so.
     pub digest: Option<Digest>,
+    /// Media type of its manifest, where the listing says so.
+    pub media_type: Option<String>,
+    /// `os/arch[/variant]` of its images, where the listing says so.
+    pub platforms: Option<Vec<String>>,
     /// Bytes of the image, where the listing says so.
     pub size: Option<u64>,
     /// When it was pushed, where the listing says so.
@@ -38,7 +42,15 @@ pub struct TagEntry {
 impl TagEntry {
     /// An entry of which only the name is known.
     pub fn named(name: impl Into<String>) -> TagEntry {
-        TagEntry { name: name.into(), digest: None, size: None, pushed_at: None, pulled_at: None }
+        TagEntry {
+            name: name.into(),
+            digest: None,
+            media_type: None,
+            platforms: None,
+            size: None,
+            pushed_at: None,
+            pulled_at: None,
+        }
     }
 }
 
@@ -93,6 +105,11 @@ pub trait Registry: Send + Sync {
 
     /// What it can do, as far as is known without asking.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether each manifest that is read counts against a limit of the person's, so that what lists tell has to do where it can.
+    fn counts_reads(&self) -> bool {
+        false
+    }
 
     /// How many requests at once this registry should see right now.
     fn concurrency(&self) -> usize;

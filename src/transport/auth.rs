@@ -87,13 +87,22 @@ impl Auth {
         self.learnt().scheme.clone()
     }
 
+    /// The token server that the registry names, if it may be told the credential.
+    pub async fn token_server(&self, wire: &Wire, root: &Url) -> Result<Option<Url>> {
+        self.learning.get_or_try_init(|| self.learn(wire, root)).await?;
+        match self.scheme() {
+            Some(Scheme::Bearer(server)) => super::realm::check(&wire.settings, &server.realm, true).map(|()| Some(server.realm)),
+            _ => Ok(None),
+        }
+    }
+
     /// Whose credential is used; `None` when there is none, or nobody has asked for it yet.
     pub fn account(&self) -> Option<Account> {
         let found = self.credential.get()?.as_ref().ok()?.as_ref()?;
         Some(Account { username: found.credential.username().map(str::to_owned), origin: found.origin.clone() })
     }
 
-    async fn credential(&self, wire: &Wire) -> Result<Option<&Found>> {
+    pub async fn credential(&self, wire: &Wire) -> Result<Option<&Found>> {
         if !self.credential.initialized() {
             // A registry outside its allow-list is no reason to open a keyring.
             wire.pool.admit(&wire.settings, &wire.settings.base).await?;

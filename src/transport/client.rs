@@ -10,14 +10,17 @@ use url::Url;
 
 use super::auth::{self, Auth};
 use super::limit::Limiter;
+use super::login::{Desk, Takes};
 use super::origin;
 use super::pool::Pool;
 use super::warning::Warnings;
 use super::wire::Wire;
-use super::{Account, Answer, Greeting, PeerCertificate, Proxy, Request, SMALL_LIMIT, Scope, Settings, Stats};
-use crate::credentials::Secret;
+use super::{Account, Answer, Greeting, PeerCertificate, Proxy, Request, SMALL_LIMIT, Scope, Settings, Stats, Tls};
+use crate::credentials::{Found, Secret};
 use crate::registry::{Error, ErrorKind, Result};
 
+/// How long work that a server does after its answer is waited for. What takes longer goes on without us.
+const MOST_PATIENCE: Duration = Duration::from_secs(300);
 /// How long a name may take to be looked up when it is only to be shown.
 const LOOKUP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -30,12 +33,48 @@ pub struct Client {
 struct Inner {
     wire: Wire,
     auth: Auth,
+    /// For an API that doesn't challenge.
+    desk: Option<Desk>,
     root: Url,
+}
+
+/// Whose rules for certificates an API is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The registry's: the API is on its host, or the user said where it is.
+    Registry,
+    /// Nobody's in particular: it is the vendor's, on a host that everybody knows.
+    Vendor,
 }
 
 impl Client {
     /// A client that has not done anything yet. Costs nothing: no file, no lookup, no connection.
-    pub fn new(mut settings: Settings) -> Client {
+    pub fn new(settings: Settings) -> Client {
+        Client::with(settings, None)
+    }
+
+    /// The client for the vendor's own API at `base`, which is signed in to with the same credential, in the way that `takes` says.
+    /// Nothing is sent to it before it is asked something.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] when the credential of a registry with https would travel without.
+    pub fn api(&self, base: Url, takes: Takes, owner: Owner) -> Result<Client> {
+        let own = &self.inner.wire.settings;
+        if own.base.scheme() == "https" && base.scheme() != "https" {
+            return Err(Error::new(ErrorKind::Refused, "ask the API of", &own.name)
+                .because(format!("{} is not protected by https", origin::shown(&base))));
+        }
+        let mut settings = own.clone();
+        if owner == Owner::Vendor && !origin::same_host(&own.base, &base) {
+            settings.tls = Tls::default();
+        }
+        // what is kept signs in to the API; what is made of it is for the registry
+        settings.exchange = None;
+        settings.base = base;
+        Ok(Client::with(settings, Some(Desk::new(takes))))
+    }
+
+    fn with(mut settings: Settings, desk: Option<Desk>) -> Client {
         origin::forget_user(&mut settings.base);
         settings.base.set_query(None);
         settings.base.set_fragment(None);
@@ -46,6 +85,7 @@ impl Client {
             inner: Arc::new(Inner {
                 wire: Wire { settings, limiter, pool, warnings: Warnings::default() },
                 auth: Auth::default(),
+                desk,
                 root,
             }),
         }
@@ -75,6 +115,27 @@ impl Client {
     /// How the registry wants to be signed in to, once it was asked: `none`, `basic` or `bearer`.
     pub fn auth_scheme(&self) -> Option<&'static str> {
         self.inner.auth.scheme().map(|scheme| scheme.word())
+    }
+
+    /// The user name of the credential, if there is a credential and it has one.
+    ///
+    /// # Errors
+    /// When there should be a credential and it can't be had.
+    pub async fn username(&self) -> Result<Option<String>> {
+        Ok(self.found().await?.and_then(|found| found.credential.username().map(str::to_owned)))
+    }
+
+    async fn found(&self) -> Result<Option<&Found>> {
+        self.inner.auth.credential(&self.inner.wire).await
+    }
+
+    /// The token server that the registry names, if it may be told the credential.
+    ///
+    /// # Errors
+    /// When the registry can't be asked, or names one that may not.
+    pub async fn token_server(&self) -> Result<Option<Url>> {
+        let Inner { wire, auth, root, .. } = &*self.inner;
+        auth.token_server(wire, root).await
     }
 
     /// A request for `path`, which begins with `/` and stands after the registry's address. The parts of a path follow their grammar, so
@@ -117,7 +178,10 @@ impl Client {
     /// # Errors
     /// When there is no answer, or it breaks a rule of this module. Any status is an answer.
     pub async fn send(&self, request: Request) -> Result<Answer> {
-        let Inner { wire, auth, root } = &*self.inner;
+        let Inner { wire, auth, desk, root } = &*self.inner;
+        if let Some(desk) = desk {
+            return self.send_to_api(desk, request).await;
+        }
         if !origin::same_origin(&request.url, &wire.settings.base) {
             return wire.send(&request, None).await;
         }
@@ -143,13 +207,52 @@ impl Client {
         Ok(answer)
     }
 
+    /// Sends a request to an API that doesn't challenge. It never follows to another origin, because its headers would go along.
+    async fn send_to_api(&self, desk: &Desk, request: Request) -> Result<Answer> {
+        let wire = &self.inner.wire;
+        let request = request.stays();
+        let found = self.found().await?;
+        let mut pass = desk.pass(wire, found, &request, None).await?;
+        let mut answer = wire.send(&request.clone().with_headers(&pass.headers), None).await?;
+        if answer.status == StatusCode::UNAUTHORIZED
+            && let Some(spent) = &pass.used
+        {
+            pass = desk.pass(wire, found, &request, Some(spent)).await?;
+            answer = wire.send(&request.with_headers(&pass.headers), None).await?;
+        }
+        answer.signed_in = pass.signed_in;
+        Ok(answer)
+    }
+
+    /// Sends `request` again and again, with growing pauses, until `done` says so of an answer.
+    ///
+    /// # Errors
+    /// As [`Client::send`], and [`ErrorKind::Unreachable`] when it takes too long.
+    pub async fn poll(&self, request: Request, done: impl Fn(&Answer) -> bool) -> Result<Answer> {
+        let start = tokio::time::Instant::now();
+        for attempt in 1.. {
+            let answer = self.send(request.clone()).await?;
+            if done(&answer) {
+                return Ok(answer);
+            }
+            if start.elapsed() > MOST_PATIENCE {
+                break;
+            }
+            let pause = super::retry::pause(attempt, 0);
+            self.stats().waited(pause);
+            tokio::time::sleep(pause).await;
+        }
+        Err(Error::new(ErrorKind::Unreachable, "wait for", self.name())
+            .because(format!("it has not finished after {} s and may still be at it", MOST_PATIENCE.as_secs())))
+    }
+
     /// Asks for the registry's root without a credential: whether anything answers, how fast, and what it shows of itself. What it says
     /// of signing in is remembered, so that the next request need not ask again.
     ///
     /// # Errors
     /// When there is no answer. Any status is one.
     pub async fn greet(&self) -> Result<Greeting> {
-        let Inner { wire, auth, root } = &*self.inner;
+        let Inner { wire, auth, root, .. } = &*self.inner;
         let started = Instant::now();
         let answer = wire.send(&Request::new(Method::GET, root.clone()), None).await?;
         let took = started.elapsed();
@@ -193,7 +296,7 @@ impl Client {
     /// # Errors
     /// When the registry can't be asked how to sign in, or signing in fails.
     pub async fn authorization(&self, scope: Scope) -> Result<Option<Secret>> {
-        let Inner { wire, auth, root } = &*self.inner;
+        let Inner { wire, auth, root, .. } = &*self.inner;
         if auth.scheme().is_none() {
             self.greet().await?;
         }
@@ -211,7 +314,7 @@ impl Client {
 }
 
 /// `path` after the address's own path.
-fn under(base: &Url, path: &str) -> Url {
+pub(super) fn under(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     let prefix = base.path().trim_end_matches('/');
     url.set_path(&format!("{prefix}{path}"));

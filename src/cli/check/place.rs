@@ -35,7 +35,7 @@ impl Asked {
     pub fn way(&self, connector: &Connector, alone: bool) -> Result<Way> {
         match (&self.entry, &self.address) {
             (Some((name, entry)), _) => connector.way(name, entry, alone),
-            (None, Some(address)) => Ok(connector.ad_hoc_way(address)),
+            (None, Some(address)) => connector.ad_hoc_way(address),
             (None, None) => unreachable!("what is in no catalogue was named by its address"),
         }
     }
@@ -52,7 +52,7 @@ impl Asked {
 
     /// Whether its certificate is verified.
     pub fn verifies(&self) -> bool {
-        self.entry.as_ref().is_none_or(|(_, entry)| entry.tls.verify)
+        self.entry.as_ref().is_none_or(|(_, entry)| entry.tls.is_verified())
     }
 }
 

@@ -21,7 +21,9 @@ use crate::registry::{self, ErrorKind};
   regctl login --all
   REGCTL_PASSPHRASE_FILE=/run/secrets/passphrase regctl login prod --store encrypted-file --password-stdin < token.txt
 
-The user name <token> says that the secret is an identity token (an OAuth2 refresh token).")]
+The user name <token> says that the secret is an identity token (an OAuth2 refresh token).
+
+For Amazon ECR and Huawei SWR these are the access key and its secret key; what the registry takes instead is made of them in each run.")]
 pub struct Args {
     /// The registry: name, id or host
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::complete::registries))]
@@ -124,6 +126,7 @@ fn host(entry: &Entry) -> String {
 
 /// Whether the server looked at the credential and took it. One that it refuses is an error.
 fn check(context: &Context, name: &Name, entry: &Entry, credential: Credential) -> anyhow::Result<bool> {
+    context.warn_of_unverified(name, entry);
     let registry = context.connector(Some(credential)).entry(name, entry, true)?;
     let ping = context.block_on(async { Ok(registry.ping().await) })?;
     match ping.map(|ping| ping.signed_in) {
