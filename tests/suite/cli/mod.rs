@@ -9,6 +9,7 @@ mod completions;
 mod deleting;
 mod derived;
 mod doctor;
+mod five;
 mod foreign;
 mod frame;
 mod life;
