@@ -48,7 +48,7 @@ impl Connector {
     pub fn client(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Client> {
         let refused = |detail: &str| Error::new(ErrorKind::Refused, "connect to", name.as_str()).because(detail);
         let Some(address) = &entry.address else {
-            return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no address yet"));
+            return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no hostname yet"));
         };
         if !entry.allow_subnets.is_empty() {
             // better no connection than one that the list may forbid
