@@ -1,0 +1,58 @@
+//! The conformance suite on every vendor.
+
+use regctl::registry::Support;
+
+use super::fake::Fake;
+use super::{azure, dockerhub, gar, ghcr, gitlab, harbor, open, open_as, quay};
+use crate::conformance::{Truth, suite};
+use crate::support::http::wait;
+
+/// What the suite's repositories begin with.
+const NAMESPACE: &str = "conformance";
+
+fn run(fake: &Fake, truth: &Truth) {
+    wait(suite::all(&*open(fake, NAMESPACE), truth));
+}
+
+const BOTH: Truth = Truth { untag: Support::Native, delete: Support::Native, referrers: true, auth: "bearer" };
+
+#[test]
+fn harbor() {
+    run(&harbor::fake(), &Truth { untag: Support::Api, ..BOTH });
+}
+
+#[test]
+fn dockerhub() {
+    run(&dockerhub::fake(), &Truth { untag: Support::Api, ..BOTH });
+}
+
+#[test]
+fn ghcr() {
+    run(&ghcr::fake(), &Truth { untag: Support::Unsupported, delete: Support::Api, referrers: false, ..BOTH });
+}
+
+#[test]
+fn quay() {
+    run(&quay::fake(), &BOTH);
+}
+
+#[test]
+fn quay_as_a_robot() {
+    let fake = quay::fake_for_robots();
+    wait(suite::all(&*open_as(&fake, Some(fake.username), None), &BOTH));
+}
+
+#[test]
+fn gitlab() {
+    run(&gitlab::fake(), &BOTH);
+}
+
+#[test]
+fn azure() {
+    run(&azure::fake(), &Truth { untag: Support::Api, ..BOTH });
+}
+
+#[test]
+fn gar() {
+    run(&gar::fake(), &BOTH);
+}

@@ -1,0 +1,86 @@
+//! GHCR: `/v2/` deletes nothing and lists no repositories, the REST API knows versions, and keeps the last tagged one.
+
+use regctl::registry::Kind;
+use regctl::serve::{Behaviour, Catalog};
+use serde_json::json;
+
+use super::fake::{Call, Fake, PASSWORD, PUSHED, empty, error, ok, status, unescaped};
+use crate::support::canned::Answer;
+
+pub const USERNAME: &str = "octocat";
+
+pub fn fake() -> Fake {
+    let behaviour = Behaviour { catalog: Catalog::Absent, referrers: false, ..Behaviour::default() };
+    Fake::start(Kind::Ghcr, USERNAME, Some("/rest"), behaviour, answer)
+}
+
+/// The number of a version: the beginning of its digest.
+fn id(digest: &str) -> u64 {
+    u64::from_str_radix(&digest["sha256:".len()..][..12], 16).expect("hexadecimal digits")
+}
+
+fn answer(call: &Call<'_>) -> Option<Answer> {
+    if call.deleted_manifest().is_some() {
+        return Some(error(405, "UNSUPPORTED", "The operation is unsupported."));
+    }
+    let path = call.path.strip_prefix("/rest/")?;
+    let not_found = || status(404, &json!({ "message": "Not Found", "status": "404" }));
+    // who may not see it is told that it isn't there
+    if !call.is_bearer(PASSWORD) {
+        return Some(if call.header("authorization").is_some() {
+            status(401, &json!({ "message": "Bad credentials" }))
+        } else {
+            not_found()
+        });
+    }
+    let parts: Vec<&str> = path.split('/').collect();
+    if let ["users", owner] = parts.as_slice() {
+        let kind = if *owner == USERNAME { "User" } else { "Organization" };
+        return Some(ok(&json!({ "login": owner, "type": kind })));
+    }
+    let [kind, owner, "packages", rest @ ..] = parts.as_slice() else { return Some(not_found()) };
+    if (*kind == "users") != (*owner == USERNAME) {
+        return Some(not_found());
+    }
+    if rest.is_empty() {
+        assert_eq!(call.query["package_type"], "container");
+        let names = call.repositories(Some(owner)).into_iter();
+        return Some(call.linked_page(names.map(|name| json!({ "id": 1, "name": name.as_str()[owner.len() + 1..] })).collect()));
+    }
+    let ["container", name, rest @ ..] = rest else { return Some(not_found()) };
+    let repository = format!("{owner}/{}", unescaped(name));
+    let Some(versions) = call.versions(&repository) else { return Some(not_found()) };
+    Some(match (call.method, rest) {
+        ("DELETE", []) => {
+            call.remove(&repository);
+            empty(204)
+        }
+        ("GET", ["versions"]) => call.linked_page(
+            versions
+                .iter()
+                .map(|(manifest, tags)| {
+                    json!({
+                        "id": id(manifest.digest.as_str()), "name": manifest.digest, "created_at": PUSHED, "updated_at": PUSHED,
+                        "metadata": { "package_type": "container", "container": { "tags": tags } },
+                    })
+                })
+                .collect(),
+        ),
+        ("DELETE", ["versions", number]) => {
+            let Some((manifest, tags)) = versions.iter().find(|(manifest, _)| id(manifest.digest.as_str()).to_string() == *number)
+            else {
+                return Some(not_found());
+            };
+            if !tags.is_empty()
+                && versions.iter().filter(|(_, tags)| !tags.is_empty()).count() == 1
+                && !repository.ends_with("/emptied")
+            {
+                let message = "You cannot delete the last tagged version of a package. You must delete the package instead.";
+                return Some(status(400, &json!({ "message": message })));
+            }
+            call.storage.delete_manifest(&repository.parse().expect("it is there"), &manifest.digest).expect("it is in memory");
+            empty(204)
+        }
+        _ => not_found(),
+    })
+}

@@ -1,0 +1,75 @@
+//! GitLab: projects whose names end somewhere, repositories with numbers, and deletion that happens later.
+
+use std::sync::Mutex;
+
+use regctl::registry::Kind;
+use regctl::serve::{Behaviour, Catalog};
+use serde_json::{Value, json};
+
+use super::fake::{Call, Fake, PASSWORD, status, unescaped};
+use crate::support::canned::Answer;
+
+pub const USERNAME: &str = "alice";
+
+pub fn fake() -> Fake {
+    let scheduled = Mutex::new(Vec::new());
+    let behaviour = Behaviour { catalog: Catalog::Denied, ..Behaviour::default() };
+    Fake::start(Kind::Gitlab, USERNAME, None, behaviour, move |call| answer(call, &scheduled))
+}
+
+/// The project of a repository: its first two parts.
+fn project(repository: &str) -> String {
+    repository.split('/').take(2).collect::<Vec<_>>().join("/")
+}
+
+/// A number for a name.
+fn id(name: &str) -> u64 {
+    let digest = regctl::oci::Digest::sha256(name.as_bytes());
+    u64::from_str_radix(&digest.encoded()[..8], 16).expect("hexadecimal digits")
+}
+
+fn answer(call: &Call<'_>, scheduled: &Mutex<Vec<String>>) -> Option<Answer> {
+    let path = call.path.strip_prefix("/api/v4/")?;
+    let not_found = |what: &str| status(404, &json!({ "message": format!("404 {what} Not Found") }));
+    match call.header("private-token") {
+        Some(PASSWORD) => {}
+        Some(_) => return Some(status(401, &json!({ "message": "401 Unauthorized" }))),
+        None => return Some(not_found("Project")),
+    }
+    let all = call.repositories(None);
+    let describe = |name: &str| {
+        let waiting = scheduled.lock().expect("no thread panics with it").contains(&name.to_owned());
+        json!({
+            "id": id(name), "project_id": id(&project(name)), "path": name, "name": "", "location": name,
+            "status": if waiting { json!("delete_scheduled") } else { Value::Null },
+        })
+    };
+    let projects: std::collections::BTreeSet<String> = all.iter().map(|name| project(name.as_str())).collect();
+    let parts: Vec<String> = path.split('/').map(unescaped).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    Some(match (call.method, parts.as_slice()) {
+        ("GET", ["projects"]) => call.linked_page(projects.iter().map(|name| json!({ "id": id(name) })).collect()),
+        ("GET", ["groups", group, "registry", "repositories"]) => {
+            let inside = call.repositories(Some(group));
+            if group.contains('/') || inside.is_empty() {
+                return Some(not_found("Group"));
+            }
+            call.linked_page(inside.iter().map(|name| describe(name.as_str())).collect())
+        }
+        ("GET", ["projects", wanted, "registry", "repositories"]) => {
+            let Some(found) = projects.iter().find(|name| name == wanted || id(name).to_string() == *wanted) else {
+                return Some(not_found("Project"));
+            };
+            let inside = all.iter().filter(|name| project(name.as_str()) == *found);
+            call.linked_page(inside.map(|name| describe(name.as_str())).collect())
+        }
+        ("DELETE", ["projects", of, "registry", "repositories", number]) => {
+            let found =
+                all.iter().find(|name| id(name.as_str()).to_string() == *number && id(&project(name.as_str())).to_string() == *of);
+            let Some(found) = found else { return Some(not_found("Repository")) };
+            scheduled.lock().expect("no thread panics with it").push(found.as_str().to_owned());
+            status(202, &json!(null))
+        }
+        _ => not_found("Route"),
+    })
+}
