@@ -5,6 +5,7 @@ use regctl::serve::Behaviour;
 use serde_json::{Value, json};
 
 use super::fake::{Call, Fake, PAGE, PUSHED, error, ok, status};
+use super::program::{program, put};
 use crate::support::canned::Answer;
 
 pub const USERNAME: &str = "acme-token";
@@ -60,4 +61,15 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
         }
         _ => error(405, "UNSUPPORTED", "The operation is unsupported."),
     })
+}
+
+/// 405 is not "this registry doesn't delete" where it does: somebody locked this one thing.
+#[test]
+fn a_locked_tag_is_a_conflict() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/app", &[LOCKED, "free"], "one");
+    let program = program(&fake, None);
+    program.run(["tag", "delete", "v//acme/app:locked", "--yes"]).fails(4).says("az acr repository update");
+    program.run(["tag", "delete", "v//acme/app:free", "--yes"]).succeeds();
+    assert_eq!(fake.front.storage().tags(&"acme/app".parse().unwrap()).unwrap().len(), 1);
 }

@@ -3,7 +3,7 @@
 use regctl::registry::Support;
 
 use super::fake::Fake;
-use super::{azure, dockerhub, gar, ghcr, gitlab, harbor, open, open_as, quay};
+use super::{artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, open, open_as, quay, zot};
 use crate::conformance::{Truth, suite};
 use crate::support::http::wait;
 
@@ -55,4 +55,34 @@ fn azure() {
 #[test]
 fn gar() {
     run(&gar::fake(), &BOTH);
+}
+
+#[test]
+fn ecr() {
+    run(&ecr::fake(), &Truth { untag: Support::Api, delete: Support::Api, auth: "basic", ..BOTH });
+}
+
+#[test]
+fn gitea() {
+    run(&gitea::fake(), &BOTH);
+}
+
+#[test]
+fn zot() {
+    run(&zot::fake(), &BOTH);
+}
+
+#[test]
+fn artifactory() {
+    run(&artifactory::fake(), &Truth { untag: Support::Api, auth: "basic", ..BOTH });
+}
+
+#[test]
+fn nexus() {
+    run(&nexus::fake(), &Truth { untag: Support::Api, auth: "basic", ..BOTH });
+}
+
+#[test]
+fn ionos() {
+    run(&ionos::fake(), &Truth { auth: "basic", ..BOTH });
 }

@@ -40,6 +40,18 @@ impl Fake {
         answer: impl Fn(&Call<'_>) -> Option<Answer> + Send + Sync + 'static,
     ) -> Fake {
         let auth = Auth::PublicToken(Account::new(username, PASSWORD));
+        Fake::with(kind, username, api, auth, behaviour, answer)
+    }
+
+    /// Starts one whose registry lets in whom `auth` says.
+    pub fn with(
+        kind: Kind,
+        username: &'static str,
+        api: Option<&'static str>,
+        auth: Auth,
+        behaviour: Behaviour,
+        answer: impl Fn(&Call<'_>) -> Option<Answer> + Send + Sync + 'static,
+    ) -> Fake {
         let settings = Settings { auth, behaviour, ..Settings::new(Storage::memory()) };
         let front = Front::start(settings, move |request, storage| answer(&Call::read(request, storage)));
         Fake { kind, front, username, api }

@@ -9,7 +9,10 @@ use regctl::serve::Behaviour;
 use serde_json::{Map, json};
 
 use super::fake::{Call, Fake, PASSWORD, error, ok, size, status, unescaped};
+use super::open;
+use super::program::put;
 use crate::support::canned::Answer;
+use crate::support::http::wait;
 
 pub const USERNAME: &str = "oauth2accesstoken";
 
@@ -63,4 +66,37 @@ fn answer(call: &Call<'_>, asked: &AtomicUsize) -> Option<Answer> {
         }
         _ => status(404, &json!({ "error": { "code": 404, "message": "Requested entity was not found.", "status": "NOT_FOUND" } })),
     })
+}
+
+/// Refused as long as a tag is on it: the tags go first. What an index lists is kept, and said so.
+#[test]
+fn tags_go_before_their_manifest_and_indexes_before_what_they_list() {
+    let fake = fake();
+    let storage = fake.front.storage();
+    let digest = put(storage, "p/g/app", &["a", "b"], "one");
+    let child = put(storage, "p/g/app", &["child"], "two");
+    let index = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{ "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": child, "size": 1 }],
+    });
+    let index = regctl::oci::RawManifest::new("application/vnd.oci.image.index.v1+json", index.to_string());
+    let app = "p/g/app".parse().unwrap();
+    storage.put_manifest(&app, index, Some(&"v1".parse().unwrap())).unwrap();
+    let registry = open(&fake, "p");
+    assert!(wait(registry.delete_manifest(&app, &digest)).unwrap());
+    let refused = wait(registry.delete_manifest(&app, &child)).unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.code()),
+        (regctl::registry::ErrorKind::Conflict, Some("GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE"))
+    );
+}
+
+/// Work that goes on after the answer is waited for.
+#[test]
+fn a_package_is_gone_when_the_operation_is_done() {
+    let fake = fake();
+    put(fake.front.storage(), "p/g/app/web", &["v1"], "one");
+    assert!(wait(open(&fake, "p").delete_repository(&"p/g/app/web".parse().unwrap())).unwrap());
+    let asked = fake.front.requests().iter().filter(|request| request.contains("/operations/1")).count();
+    assert_eq!(asked, 2);
 }

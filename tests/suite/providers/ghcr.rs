@@ -1,11 +1,15 @@
 //! GHCR: `/v2/` deletes nothing and lists no repositories, the REST API knows versions, and keeps the last tagged one.
 
-use regctl::registry::Kind;
+use regctl::oci::Repository;
+use regctl::registry::{ErrorKind, Kind};
 use regctl::serve::{Behaviour, Catalog};
 use serde_json::json;
 
 use super::fake::{Call, Fake, PASSWORD, PUSHED, empty, error, ok, status, unescaped};
+use super::open_as;
+use super::program::{program, put};
 use crate::support::canned::Answer;
+use crate::support::http::wait;
 
 pub const USERNAME: &str = "octocat";
 
@@ -83,4 +87,42 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
         }
         _ => not_found(),
     })
+}
+
+fn app() -> Repository {
+    "acme/app".parse().unwrap()
+}
+
+/// Exit 7 with the ways out; and by placeholder it works, because a version can be deleted.
+#[test]
+fn a_shared_version_is_kept() {
+    let fake = fake();
+    let digest = put(fake.front.storage(), "acme/app", &["a", "b"], "one");
+    put(fake.front.storage(), "acme/app", &["other"], "two");
+    let program = program(&fake, None);
+    program.run(["tag", "delete", "v//acme/app:a", "--yes"]).fails(7).says("--with-siblings").says("--via-placeholder");
+    program.run(["tag", "delete", "v//acme/app:a", "--yes", "--via-placeholder"]).succeeds();
+    let storage = fake.front.storage();
+    assert_eq!(storage.tags(&app()).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["b", "other"]);
+    assert_eq!(storage.resolve(&app(), &"b".parse().unwrap()), Some(digest));
+}
+
+/// GitHub keeps the last tagged version, and says what to do instead.
+#[test]
+fn the_last_version_is_a_conflict() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/app", &["only"], "one");
+    program(&fake, None).run(["tag", "delete", "v//acme/app:only", "--yes"]).fails(4).says("regctl repo delete");
+    assert!(fake.front.storage().resolve(&app(), &"only".parse().unwrap()).is_some());
+}
+
+/// "Not Found" is what GitHub says to those who may not see a package: it must not pass for "already gone".
+#[test]
+fn what_is_hidden_is_not_gone() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/app", &["v1"], "one");
+    let anonymous = open_as(&fake, None, None);
+    let refused = wait(anonymous.delete_repository(&app())).unwrap_err();
+    assert!(matches!(refused.kind(), ErrorKind::Denied | ErrorKind::NotFound), "{refused:?}");
+    assert!(fake.front.storage().has(&app()));
 }

@@ -2,12 +2,16 @@
 
 use std::sync::Mutex;
 
+use futures_util::TryStreamExt;
 use regctl::registry::Kind;
 use regctl::serve::{Behaviour, Catalog};
 use serde_json::{Value, json};
 
 use super::fake::{Call, Fake, PASSWORD, status, unescaped};
+use super::program::{program, put};
+use super::{open, open_as};
 use crate::support::canned::Answer;
+use crate::support::http::wait;
 
 pub const USERNAME: &str = "alice";
 
@@ -72,4 +76,41 @@ fn answer(call: &Call<'_>, scheduled: &Mutex<Vec<String>>) -> Option<Answer> {
         }
         _ => not_found("Route"),
     })
+}
+
+/// A repository that waits to be deleted is still there; asking again is no error.
+#[test]
+fn deletion_happens_later() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/tools/web", &["v1"], "one");
+    let registry = open(&fake, "acme");
+    let name = "acme/tools/web".parse().unwrap();
+    assert!(wait(registry.delete_repository(&name)).unwrap());
+    assert!(wait(registry.delete_repository(&name)).unwrap());
+    let deletions = fake.front.requests().into_iter().filter(|request| request.starts_with("DELETE")).count();
+    assert_eq!(deletions, 1);
+}
+
+/// Without a namespace each project that one is a member of is asked.
+#[test]
+fn repositories_of_all_projects_are_listed() {
+    let fake = fake();
+    for name in ["acme/tools/web", "acme/tools/api", "other/app"] {
+        put(fake.front.storage(), name, &["v1"], name);
+    }
+    let pages = wait(open_as(&fake, Some(USERNAME), None).repositories().try_collect::<Vec<_>>()).unwrap();
+    let mut names: Vec<String> = pages.concat().iter().map(ToString::to_string).collect();
+    names.sort();
+    assert_eq!(names, ["acme/tools/api", "acme/tools/web", "other/app"]);
+}
+
+/// The token goes to GitLab in its own header, and to nobody in the clear.
+#[test]
+fn the_token_has_a_header_of_its_own() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/tools/web", &["v1"], "one");
+    program(&fake, Some("acme")).run(["repo", "list", "v"]).succeeds().hides(PASSWORD);
+    let asked = fake.front.received().into_iter().find(|request| request.target.starts_with("/api/v4/")).unwrap();
+    assert_eq!(asked.headers.get("private-token").map(String::as_str), Some(PASSWORD));
+    assert!(!asked.headers.contains_key("authorization"));
 }

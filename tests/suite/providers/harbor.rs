@@ -1,12 +1,16 @@
 //! Harbor 2: `/api/v2.0` beside `/v2/`, repositories escaped twice, one tag taken away by the API only.
 
-use regctl::oci::Selector;
-use regctl::registry::Kind;
+use futures_util::TryStreamExt;
+use regctl::oci::{Repository, Selector};
+use regctl::registry::{ErrorKind, Kind};
 use regctl::serve::{Behaviour, Catalog, TagDelete};
 use serde_json::{Value, json};
 
 use super::fake::{Call, Fake, PULLED, PUSHED, empty, error, ok, size, unescaped};
+use super::program::put;
+use super::{open, open_as};
 use crate::support::canned::Answer;
+use crate::support::http::wait;
 
 pub const USERNAME: &str = "robot$ci";
 /// A tag that a rule of the project holds.
@@ -77,4 +81,41 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
         ("DELETE", ["artifacts", ..]) => error(404, "NOT_FOUND", "tag not found"),
         _ => empty(405),
     })
+}
+
+fn repository(name: &str) -> Repository {
+    name.parse().unwrap()
+}
+
+/// A rule that holds a tag is a conflict with a way out, and the tag stays.
+#[test]
+fn an_immutable_tag_is_a_conflict() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/app", &[IMMUTABLE], "one");
+    let refused = wait(open(&fake, "acme").untag(&repository("acme/app"), &IMMUTABLE.parse().unwrap())).unwrap_err();
+    assert_eq!((refused.kind(), refused.status()), (ErrorKind::Conflict, Some(412)));
+    assert!(refused.remedies().is_some_and(|remedy| remedy.contains("immutability")), "{refused:?}");
+    assert!(fake.front.storage().resolve(&repository("acme/app"), &IMMUTABLE.parse().unwrap()).is_some());
+}
+
+/// The second slash of a name is escaped twice on the wire, or a proxy makes another address of it.
+#[test]
+fn names_are_escaped_twice() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/tools/web", &["v1"], "one");
+    assert!(wait(open(&fake, "acme").untag(&repository("acme/tools/web"), &"v1".parse().unwrap())).unwrap());
+    let expected = "DELETE /api/v2.0/projects/acme/repositories/tools%252Fweb/artifacts/v1/tags/v1";
+    assert!(fake.front.requests().iter().any(|request| request == expected), "{:?}", fake.front.requests());
+}
+
+/// Whoever may pull but not use the API gets the names that `/v2/` lists, not an error; and deleting says who may.
+#[test]
+fn the_list_of_v2_does_where_the_api_refuses() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/app", &["v1", "v2"], "one");
+    let anonymous = open_as(&fake, None, None);
+    let tags: Vec<_> = wait(anonymous.tags(&repository("acme/app")).try_collect::<Vec<_>>()).unwrap().concat();
+    assert_eq!(tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["v1", "v2"]);
+    let refused = wait(anonymous.untag(&repository("acme/app"), &"v1".parse().unwrap())).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::CredentialMissing);
 }

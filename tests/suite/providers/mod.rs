@@ -1,16 +1,22 @@
 //! The vendors, each against a fake that behaves as its documentation says: the conformance suite, the program's commands, and what is
 //! special about each. A fake proves that we do what is documented, not that the documentation is right.
 
+mod artifactory;
 mod azure;
 mod conformance;
 mod dockerhub;
+mod ecr;
 mod fake;
 mod gar;
 mod ghcr;
+mod gitea;
 mod gitlab;
 mod harbor;
+mod ionos;
+mod nexus;
 mod program;
 mod quay;
+mod zot;
 
 use std::sync::Arc;
 
@@ -21,6 +27,9 @@ use regctl::registry::Registry;
 use regctl::transport::{Client, Settings};
 
 use fake::{Fake, PASSWORD};
+
+/// Where all of them are.
+const REGION: &str = "europe-west3";
 
 struct Account(&'static str);
 
@@ -38,12 +47,14 @@ fn open_as(fake: &Fake, username: Option<&'static str>, namespace: Option<&str>)
     if let Some(username) = username {
         settings.credentials = Arc::new(Account(username));
     }
+    settings.api = fake.api.map(|path| format!("{}{path}", fake.front.url()).parse().unwrap());
+    settings.exchange = providers::derived::exchange(fake.kind, Some(REGION), &settings);
     let place = Place {
         client: Client::new(settings),
         name: "fake".into(),
         api_address: fake.api.map(|path| format!("{}{path}", fake.front.url()).parse().unwrap()),
         namespace: namespace.map(str::to_owned),
-        region: Some("europe-west3".into()),
+        region: Some(REGION.into()),
     };
     providers::open(fake.kind, place).unwrap()
 }

@@ -5,6 +5,7 @@ use regctl::serve::Behaviour;
 use serde_json::{Value, json};
 
 use super::fake::{Call, Fake, PAGE, PASSWORD, empty, error, ok, size, status};
+use super::program::{program, put};
 use crate::support::canned::Answer;
 
 pub const USERNAME: &str = "$oauthtoken";
@@ -75,4 +76,16 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
     }
     let repository = path.trim_start_matches('/');
     Some(if call.method == "DELETE" && call.remove(repository) { empty(204) } else { not_found() })
+}
+
+/// Robots can't use the API: exit 7 says which token can.
+#[test]
+fn a_robot_is_told_which_token_it_takes() {
+    let fake = fake_for_robots();
+    put(fake.front.storage(), "acme/app", &["v1"], "one");
+    let program = program(&fake, None);
+    program.run(["repo", "delete", "v//acme/app", "--yes"]).fails(7).says("OAuth application token");
+    assert!(fake.front.storage().has(&"acme/app".parse().unwrap()));
+    // what `/v2/` can do goes on
+    program.run(["tag", "delete", "v//acme/app:v1", "--yes"]).succeeds();
 }
