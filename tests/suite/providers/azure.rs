@@ -69,7 +69,7 @@ fn a_locked_tag_is_a_conflict() {
     let fake = fake();
     put(fake.front.storage(), "acme/app", &[LOCKED, "free"], "one");
     let program = program(&fake, None);
-    program.run(["tag", "delete", "v//acme/app:locked", "--yes"]).fails(4).says("az acr repository update");
+    program.run(["tag", "delete", "v//acme/app:locked", "--yes"]).exits(4).says("az acr repository update");
     program.run(["tag", "delete", "v//acme/app:free", "--yes"]).succeeds();
     assert_eq!(fake.front.storage().tags(&"acme/app".parse().unwrap()).unwrap().len(), 1);
 }

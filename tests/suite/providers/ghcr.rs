@@ -100,7 +100,7 @@ fn a_shared_version_is_kept() {
     let digest = put(fake.front.storage(), "acme/app", &["a", "b"], "one");
     put(fake.front.storage(), "acme/app", &["other"], "two");
     let program = program(&fake, None);
-    program.run(["tag", "delete", "v//acme/app:a", "--yes"]).fails(7).says("--with-siblings").says("--via-placeholder");
+    program.run(["tag", "delete", "v//acme/app:a", "--yes"]).exits(7).says("--with-siblings").says("--via-placeholder");
     program.run(["tag", "delete", "v//acme/app:a", "--yes", "--via-placeholder"]).succeeds();
     let storage = fake.front.storage();
     assert_eq!(storage.tags(&app()).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["b", "other"]);
@@ -112,7 +112,7 @@ fn a_shared_version_is_kept() {
 fn the_last_version_is_a_conflict() {
     let fake = fake();
     put(fake.front.storage(), "acme/app", &["only"], "one");
-    program(&fake, None).run(["tag", "delete", "v//acme/app:only", "--yes"]).fails(4).says("regctl repo delete");
+    program(&fake, None).run(["tag", "delete", "v//acme/app:only", "--yes"]).exits(4).says("regctl repo delete");
     assert!(fake.front.storage().resolve(&app(), &"only".parse().unwrap()).is_some());
 }
 

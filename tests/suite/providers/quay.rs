@@ -84,7 +84,7 @@ fn a_robot_is_told_which_token_it_takes() {
     let fake = fake_for_robots();
     put(fake.front.storage(), "acme/app", &["v1"], "one");
     let program = program(&fake, None);
-    program.run(["repo", "delete", "v//acme/app", "--yes"]).fails(7).says("OAuth application token");
+    program.run(["repo", "delete", "v//acme/app", "--yes"]).exits(7).says("OAuth application token");
     assert!(fake.front.storage().has(&"acme/app".parse().unwrap()));
     // what `/v2/` can do goes on
     program.run(["tag", "delete", "v//acme/app:v1", "--yes"]).succeeds();
