@@ -69,6 +69,15 @@ impl Connector {
         let Some(address) = &entry.address else {
             return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no address yet"));
         };
+        if matches!(entry.kind(), Kind::Ecr | Kind::Swr) && !address.path().is_empty() {
+            // only in an entry that was written by hand
+            let why = format!(
+                "its address has a path, where {} has none; if that is the namespace: regctl update {name} --namespace {}",
+                entry.kind().product(),
+                address.path().trim_start_matches('/')
+            );
+            return Err(Error::new(ErrorKind::Local, "connect to", name.as_str()).because(why));
+        }
         let endpoint = address.endpoint();
         let mut settings = Settings::new(name.as_str(), url(&endpoint));
         settings.tls = tls(name, entry)?;

@@ -5,8 +5,8 @@ use toml_edit::{ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike,
 
 use super::{Catalogue, Entry, Name, SCHEMA, TrashRetention};
 
-/// The keys of an entry that get a header of their own.
-const HEADERS: &[&str] = &["tls", "features", "garbage_collection_schedule", "source"];
+/// The keys of an entry, and of where it came from, that get a header of their own.
+const HEADERS: &[&str] = &["tls", "features", "garbage_collection_schedule", "extra"];
 
 /// Changes `document`, which says `old`, so that it says `new`.
 pub(super) fn carry(document: &mut DocumentMut, old: &Catalogue, new: &Catalogue) {
@@ -110,6 +110,15 @@ fn put(table: &mut dyn TableLike, key: &str, mut value: Value) {
 /// The form in which a new value looks best.
 fn with_header(key: &str, value: Value) -> Item {
     match value {
+        Value::InlineTable(mut table) if key == "source" => {
+            // what is kept for export can be long
+            let extra = table.remove("extra");
+            let mut table = table.into_table();
+            if let Some(extra) = extra {
+                table.insert("extra", with_header("extra", extra));
+            }
+            Item::Table(table)
+        }
         Value::InlineTable(table) if HEADERS.contains(&key) => Item::Table(table.into_table()),
         Value::Array(rules) if key == "retention" => {
             let mut tables = ArrayOfTables::new();

@@ -244,6 +244,11 @@ impl Entry {
         *self.id.get_or_insert_with(Uuid::now_v7)
     }
 
+    /// Gives a new entry an id that it had elsewhere.
+    pub fn take_id(&mut self, id: Uuid) {
+        self.id = Some(id);
+    }
+
     /// Who built it: `native` when nothing better is known.
     pub fn kind(&self) -> Kind {
         self.provider.unwrap_or(Kind::Native)

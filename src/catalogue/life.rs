@@ -131,7 +131,7 @@ impl Catalogue {
         };
         let id = entry.assign_id();
         entry.created_at.get_or_insert(timestamp::whole(now));
-        entry.updated_at = Some(timestamp::whole(now));
+        entry.updated_at.get_or_insert(timestamp::whole(now));
         let previous_default = if is_default { self.default.replace(name.to_string()) } else { None };
         self.entries.insert(name, entry);
         Ok(Added { id, is_default, previous_default })
@@ -172,6 +172,18 @@ impl Catalogue {
             self.entries.insert(new_name.clone(), after);
         }
         Ok(Updated { name: new_name, id, changed, detached, orphaned, notes })
+    }
+
+    /// Puts an entry in the place of the one with this name. It keeps the id and the time of its creation.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn replace(&mut self, name: &Name, entry: Entry, now: Timestamp) -> Result<()> {
+        let before = self.entry(name)?;
+        let (id, created) = (before.id(name), before.created_at);
+        let known = Entry { id: Some(id), created_at: created, updated_at: Some(timestamp::whole(now)), ..entry };
+        self.entries.insert(name.clone(), known);
+        Ok(())
     }
 
     /// Puts an entry in use.

@@ -110,6 +110,25 @@ impl Catalogue {
         warnings
     }
 
+    /// Only these entries, with the default if it is one of them.
+    pub fn only(&self, names: &[Name]) -> Catalogue {
+        let entries: BTreeMap<Name, Entry> = self
+            .entries
+            .iter()
+            .filter(|(name, _)| names.contains(name))
+            .map(|(name, entry)| (name.clone(), entry.clone()))
+            .collect();
+        let default = self.default.clone().filter(|name| entries.contains_key(name.as_str()));
+        Catalogue { default, entries, ..Catalogue::default() }
+    }
+
+    /// The text of a new file that says the same.
+    pub fn to_toml(&self) -> String {
+        let mut document = toml_edit::DocumentMut::new();
+        document::carry(&mut document, &Catalogue::default(), self);
+        document.to_string()
+    }
+
     /// When a removed entry is purged; `None` for those that are not removed, and when that is never.
     pub fn purge_after(&self, entry: &Entry) -> Option<Timestamp> {
         match (self.settings.trash_retention, entry.removed_at) {

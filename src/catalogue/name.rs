@@ -7,14 +7,14 @@ use std::str::FromStr;
 use super::invalid::as_text;
 use crate::oci::InvalidName;
 
-/// Longest name: a DNS label, so that it can stand in host names, variables and file names.
-const NAME_MAX: usize = 63;
-
 /// A name by the grammar `^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(String);
 
 impl Name {
+    /// Longest name: a DNS label, so that it can stand in host names, variables and file names.
+    pub const LONGEST: usize = 63;
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -31,7 +31,7 @@ impl Name {
                 _ => {}
             }
         }
-        slug.truncate(NAME_MAX);
+        slug.truncate(Name::LONGEST);
         slug.trim_end_matches('-').parse().ok()
     }
 
@@ -58,8 +58,8 @@ impl FromStr for Name {
                 _ => return Err(error(position, "only a-z, 0-9 and `-` are allowed; free text goes to the display name")),
             }
         }
-        if text.len() > NAME_MAX {
-            return Err(error(NAME_MAX, "it is longer than 63 characters"));
+        if text.len() > Name::LONGEST {
+            return Err(error(Name::LONGEST, "it is longer than 63 characters"));
         }
         if text.ends_with('-') {
             return Err(error(text.len() - 1, "it must end in a letter or digit"));

@@ -175,7 +175,7 @@ impl Catalogue {
             driver_name: extra("driverName"),
             external_id: extra("externalId"),
             actions: self.actions(name, entry),
-            storage_usage: known.storage_usage,
+            storage_usage: known.storage_usage.or_else(|| imported_usage(entry)),
             last_check: known.last_check,
             created_at: entry.created_at,
             updated_at: entry.updated_at,
@@ -205,6 +205,14 @@ impl Catalogue {
         }
         verbs.into_iter().map(|verb| (verb, format!("regctl {verb} {name}"))).collect()
     }
+}
+
+/// What the system that an entry was imported from last said it holds.
+fn imported_usage(entry: &Entry) -> Option<StorageUsage> {
+    let usage = entry.source.as_ref()?.extra.get("properties")?.get("storageUsage")?;
+    let bytes = u64::try_from(usage.get("bytes")?.as_integer()?).ok()?;
+    let updated_at = usage.get("updatedAt").and_then(toml::Value::as_str).and_then(|text| text.parse().ok());
+    Some(StorageUsage { bytes, updated_at, estimated: false })
 }
 
 fn text<T: ToString>(field: &Option<T>) -> Option<String> {

@@ -224,10 +224,10 @@ fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &
         [] if run.is_some() => context.printer.note(format!("What may have changed is kept{undo}")),
         [] => {}
         [one] => context.printer.done(format!("deleted {}{undo}", one.reference)),
-        many => context.printer.done(format!(
-            "deleted {}{undo}",
-            units::plural(many.len(), if applied.count(Done::Deleted) == 0 { "tag" } else { "thing" })
-        )),
+        many => {
+            let what = tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()));
+            context.printer.done(format!("deleted {what}{undo}"));
+        }
     }
     if applied.count(Done::Deleted) > 0 {
         context.printer.note("Space comes back when the registry's own garbage collection runs.");
@@ -246,6 +246,16 @@ fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &
             .into()),
         (_, 0) => Err(failure(prepared, applied)),
         _ => Ok(Exit::Partial),
+    }
+}
+
+/// `2 tags and 5 manifests`, of full references.
+pub(super) fn tags_and_manifests<'a>(references: impl Iterator<Item = &'a str>) -> String {
+    let (manifests, tags): (Vec<&str>, Vec<&str>) = references.partition(|reference| reference.contains('@'));
+    match (tags.len(), manifests.len()) {
+        (tags, 0) => units::plural(tags, "tag"),
+        (0, manifests) => units::plural(manifests, "manifest"),
+        (tags, manifests) => format!("{} and {}", units::plural(tags, "tag"), units::plural(manifests, "manifest")),
     }
 }
 

@@ -51,7 +51,7 @@ impl Image {
     }
 }
 
-/// Everything after a group of which no verb means the same here.
+/// The words after a group of which no verb means the same here
 #[derive(Debug, ClapArgs)]
 #[command(disable_help_flag = true)]
 pub struct Words {

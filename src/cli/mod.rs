@@ -23,12 +23,14 @@ mod each;
 mod environment;
 pub mod error;
 mod exit;
+mod export;
 mod fields;
 mod foreign;
 mod get;
 mod globals;
 mod hints;
 mod history;
+mod import;
 mod inspect;
 mod journal;
 mod last_check;
@@ -44,6 +46,7 @@ mod purge;
 mod remove;
 mod repo;
 mod restore;
+mod schedule;
 mod search;
 mod serve;
 mod set_default;
@@ -98,6 +101,8 @@ enum Command {
     Remove(remove::Args),
     Restore(restore::Args),
     Purge(purge::Args),
+    Import(import::Args),
+    Export(export::Args),
     #[command(subcommand, aliases = ["repos", "repository", "repositories"])]
     Repo(repo::Command),
     #[command(subcommand, alias = "tags")]
@@ -109,6 +114,8 @@ enum Command {
     #[command(subcommand, alias = "blobs")]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
+    #[command(subcommand)]
+    Schedule(schedule::Command),
     History(history::Args),
     Undo(undo::Args),
     Check(check::Args),
@@ -124,7 +131,9 @@ enum Command {
     Image(foreign::Image),
     #[command(hide = true)]
     Artifact(foreign::Words),
+    #[command(hide = true)]
     Config(foreign::Words),
+    #[command(hide = true)]
     Registry(foreign::Words),
 }
 
@@ -142,6 +151,8 @@ impl Command {
             Command::Remove(args) => remove::run(args, context),
             Command::Restore(args) => restore::run(args, context),
             Command::Purge(args) => purge::run(args, context),
+            Command::Import(args) => import::run(args, context),
+            Command::Export(args) => export::run(args, context),
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),
@@ -149,6 +160,7 @@ impl Command {
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
+            Command::Schedule(command) => command.run(context),
             Command::History(args) => history::run(args, context),
             Command::Undo(args) => undo::run(args, context),
             Command::Check(args) => check::run(args, context),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::TargetArgs;
 use super::{Context, Exit, Refusal, prompt};
-use crate::catalogue::{Catalogue, Entry, Name, Place, State, Target, TargetOptions};
+use crate::catalogue::{Address, Catalogue, Entry, Name, Place, State, Target, TargetOptions};
 use crate::connect::Way;
 use crate::credentials::Credential;
 use crate::oci::{Digest, Repository, Selector, Tag};
@@ -160,13 +160,23 @@ impl Context {
         };
         let entry = entry_of(catalogue, name);
         match entry.state {
-            State::Active => Ok(connector.way(name, entry, true)?),
+            State::Active => {
+                self.warn_of_unverified(name, entry);
+                Ok(connector.way(name, entry, true)?)
+            }
             State::Inactive => {
                 Err(Refusal::new(Exit::Conflict, format!("{name} is inactive")).hint(format!("regctl activate {name}")).into())
             }
             State::Removed => {
                 Err(Refusal::new(Exit::Conflict, format!("{name} is removed")).hint(format!("regctl restore {name}")).into())
             }
+        }
+    }
+
+    /// Says so at every use, when certificates are not verified (SPEC §3).
+    pub(super) fn warn_of_unverified(&self, name: &Name, entry: &Entry) {
+        if entry.address.as_ref().is_some_and(Address::is_ssl) && !entry.tls.is_verified() {
+            self.printer.warn(format!("certificates of {name} are not verified"));
         }
     }
 

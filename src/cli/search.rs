@@ -42,6 +42,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             .hint("regctl add NAME ADDRESS, or regctl activate NAME")
             .into());
     }
+    for (name, entry) in &entries {
+        context.warn_of_unverified(name, entry);
+    }
     let connector = context.connector(None);
     let progress = context.printer.progress("searching registries");
     let asked = entries.len();

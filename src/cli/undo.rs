@@ -3,10 +3,10 @@
 use clap::Args as ClapArgs;
 
 use super::error::exit_of;
-use super::{Context, Exit, Refusal};
+use super::{Context, Exit, Refusal, destroy};
 use crate::journal::RunId;
 use crate::operations::undo::{self, Back, Losses, Options, Outcome, Undone};
-use crate::output::{Column, Failed, List, Table, units};
+use crate::output::{Column, Failed, List, Table};
 
 /// Put back what a run deleted
 #[derive(Debug, ClapArgs)]
@@ -122,7 +122,10 @@ fn tell(run: &RunId, undone: Undone, args: &Args, context: &Context) -> anyhow::
         [] if list.failed.is_empty() => context.printer.done("everything is there already"),
         [] => {}
         [one] => context.printer.done(format!("{} is back", one.reference)),
-        many => context.printer.done(format!("{} are back", units::plural(many.len(), "thing"))),
+        many => {
+            let what = destroy::tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()));
+            context.printer.done(format!("{what} are back"));
+        }
     }
     let (moved, lost) = (undone.count(Back::Moved), undone.count(Back::Lost));
     if moved > 0 && !args.force {

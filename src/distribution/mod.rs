@@ -200,16 +200,26 @@ impl Registry for V2 {
     }
 }
 
-/// Reads a JSON answer; anything else is not what the specification, or the vendor, says.
+/// Reads a JSON object; anything else is not what the specification says.
+fn object<T: serde::de::DeserializeOwned>(answer: &Answer, operation: &'static str, subject: &str) -> Result<T> {
+    // a list of values would be read as the fields of the object that should be there
+    let is_object = answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let read = if is_object { serde_json::from_slice(&answer.body) } else { Err(serde::de::Error::custom("it is no object")) };
+    read.map_err(|why| not_json(answer, operation, subject, why))
+}
+
+/// Reads a vendor's JSON answer.
 ///
 /// # Errors
 /// [`ErrorKind::Protocol`] when it isn't JSON, or not of this shape.
 pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer, operation: &'static str, subject: &str) -> Result<T> {
-    serde_json::from_slice(&answer.body).map_err(|why| {
-        let what = if answer.media_type() == "text/html" { "a web page" } else { "something that is not the JSON it should be" };
-        Error::new(ErrorKind::Protocol, operation, subject)
-            .answered(answer.status.as_u16(), None)
-            .because(format!("it answered with {what}"))
-            .caused_by(why)
-    })
+    serde_json::from_slice(&answer.body).map_err(|why| not_json(answer, operation, subject, why))
+}
+
+fn not_json(answer: &Answer, operation: &'static str, subject: &str, why: serde_json::Error) -> Error {
+    let what = if answer.media_type() == "text/html" { "a web page" } else { "something that is not the JSON it should be" };
+    Error::new(ErrorKind::Protocol, operation, subject)
+        .answered(answer.status.as_u16(), None)
+        .because(format!("it answered with {what}"))
+        .caused_by(why)
 }

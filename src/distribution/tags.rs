@@ -39,7 +39,7 @@ fn read(answer: &Answer, subject: &str) -> Result<Vec<String>> {
     if !answer.status.is_success() {
         return Err(error(answer, LIST, subject));
     }
-    let list: TagList = super::json(answer, LIST, subject)?;
+    let list: TagList = super::object(answer, LIST, subject)?;
     Ok(list.tags.into_iter().flatten().collect())
 }
 

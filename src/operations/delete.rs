@@ -143,7 +143,7 @@ pub async fn plan_manifest(
     let others: Vec<&str> = names.filter(|tag| named != Some(*tag)).map(Tag::as_str).collect();
     if !others.is_empty() && !reach.with_siblings {
         return Err(Error::new(ErrorKind::Refused, "delete", subject)
-            .because(format!("the tags {} would go with it; --with-siblings says that they may", others.join(", "))));
+            .because(format!("{} would go with it; --with-siblings says that they may", tags(&others))));
     }
     let going = inventory.takes_along([digest]);
     plan.keeps = keeps(&inventory, &going);
@@ -170,6 +170,11 @@ pub fn keeps(inventory: &Inventory, going: &BTreeSet<Digest>) -> Vec<Keep> {
         Keep { name: digest.to_string(), reason }
     };
     stays.map(keep).collect()
+}
+
+/// `the tag latest`, `the tags latest, v1`.
+fn tags(names: &[&str]) -> String {
+    format!("the tag{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
 }
 
 fn artifacts(count: usize) -> String {

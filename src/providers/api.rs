@@ -12,14 +12,13 @@ use super::Place;
 use super::provider::Pages;
 use crate::credentials::Credential;
 use crate::distribution::{error, json};
+use crate::oci::is_plausible_date;
 use crate::registry::{Error, ErrorKind, Result};
 use crate::transport::header::ACCEPT;
 use crate::transport::{Answer, Client, Cursor, LIST_LIMIT, Login, Method, Owner, Request, paged};
 
 /// How long a deletion may take: some vendors walk all of a repository before they answer.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Dates up to this one are made up: the beginning of one epoch or another, which builders and vendors write for "unknown".
-const FIRST_DATE: Timestamp = Timestamp::constant(315_705_600, 0);
 
 /// A vendor's own API.
 #[derive(Clone)]
@@ -176,7 +175,7 @@ pub(super) fn escaped(name: &str) -> String {
 
 /// A date as a vendor writes it; `None` for "never", for what is made up, and for what is no date: that is no reason to fail.
 pub(super) fn date(text: Option<&str>) -> Option<Timestamp> {
-    text?.parse().ok().filter(|date| *date > FIRST_DATE)
+    text?.parse().ok().filter(|date| is_plausible_date(*date))
 }
 
 /// Why a vendor's API is not asked: it isn't known where it is.

@@ -154,7 +154,7 @@ pub fn kind_of_host(host: &str) -> Option<(Kind, &'static str)> {
         return Some((Kind::Ecr, "dkr.ecr"));
     }
     if swr_region(host).is_some() {
-        return Some((Kind::Swr, "swr"));
+        return Some((Kind::Swr, "myhuaweicloud"));
     }
     if is_alibaba(host) {
         return Some((Kind::Acr, "aliyuncs.com"));

@@ -1,4 +1,4 @@
-//! HTTP for registries: signing in, token servers, redirects, retry, pace, paging and TLS (SPEC §9).
+//! HTTP for registries: which addresses may be dialled, signing in, token servers, redirects, retry, pace, paging and TLS (SPEC §9).
 //!
 //! Knows no vendor and no `/v2/` endpoint except the one that every registry challenges on. A [`Client`] belongs to one registry: one pool
 //! of connections, one remembered challenge, one token for each scope. It is cheap to make; nothing is built, looked up or loaded before

@@ -36,6 +36,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("layout", &["oci", "files", "registry"]),
     // The list of registries. It describes connections and opens none.
     ("catalogue", &["oci", "duration", "near_miss", "files", "registry", "credentials"]),
+    // The machine's own timers, which start the program at the times that the catalogue names.
+    ("scheduler", &["catalogue"]),
+    // Documents of other programs, read into entries and written from them: pure, so neither files nor the network.
+    ("systems", &["oci", "registry", "credentials", "catalogue"]),
     // The one place that assembles the parts.
     ("connect", &["oci", "files", "registry", "credentials", "transport", "distribution", "providers", "layout", "catalogue"]),
     // What was removed, as bytes and names.
@@ -57,6 +61,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "registry",
             "credentials",
             "catalogue",
+            "scheduler",
+            "systems",
             "connect",
             "journal",
             "operations",

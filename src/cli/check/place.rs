@@ -52,7 +52,7 @@ impl Asked {
 
     /// Whether its certificate is verified.
     pub fn verifies(&self) -> bool {
-        self.entry.as_ref().is_none_or(|(_, entry)| entry.tls.verify)
+        self.entry.as_ref().is_none_or(|(_, entry)| entry.tls.is_verified())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The token for Amazon's ECR: asked of ECR's API with a request that the access key signs (`GetAuthorizationToken`), and then the
 //! password of the user `AWS` for some hours.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::credentials::{Credential, Secret};
+use crate::credentials::{Anonymous, Credential, Secret};
 use crate::providers::detect::{ECR_PUBLIC, ecr_parts};
 use crate::providers::sigv4::{self, Signed, Signer};
 use crate::registry::{Error, ErrorKind, Result};
@@ -71,7 +72,7 @@ impl EcrToken {
         let service = if ECR_PUBLIC.contains(&host) { &PUBLIC } else { &PRIVATE };
         let url = settings.api.clone().unwrap_or_else(|| usual_api(host, region.unwrap_or_default()));
         // the same way there as to the registry, without what signs in to that
-        let settings = Settings { credentials: std::sync::Arc::new(crate::credentials::Anonymous), ..settings.clone() };
+        let settings = Settings { credentials: Arc::new(Anonymous), exchange: None, ..settings.clone() };
         EcrToken { client: Client::new(settings), url, region: region.map(str::to_owned), service, state: Mutex::default() }
     }
 

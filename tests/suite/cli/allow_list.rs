@@ -65,9 +65,10 @@ fn outside_the_list_nothing_is_connected_and_no_secret_looked_up() {
             ("\"127.0.0.1\", \"0.0.0.0/0\"", "denies every address"),
         ] {
             let program = home(&format!("http://{host}:{port}"), subnets, "");
-            for line in [vec!["tag", "list", "prod/app"], vec!["repo", "list", "prod"], vec!["manifest", "get", "prod/app:v1"]] {
-                program.run(line).fails(8).says(says);
+            for line in ["tag list prod/app", "repo list prod", "manifest get prod/app:v1"] {
+                program.run(line.split(' ')).fails(8).says(says);
             }
+            program.run(["check", "prod"]).exits(8).says(says);
             v4.saw_nothing();
             assert!(!secret_was_asked_for(&program), "{host} {subnets}");
         }
@@ -99,13 +100,17 @@ fn no_keyring_is_opened_for_an_address_outside() {
 fn inside_the_list_all_is_as_ever() {
     let server = registry(tags);
     let port = server.address().port();
+    // `localhost` may have an address of IPv6 too
+    let other = Silent::at(&format!("[::1]:{port}"));
     for host in ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]"] {
-        // `localhost` may have an address of IPv6 too, on which something else could listen
         for subnets in ["\"127.0.0.0/8\"", "\"127.0.0.1\"", "\"2001:db8::/32\", \"::ffff:127.0.0.1\""] {
             let program = home(&format!("http://{host}:{port}"), subnets, "");
             program.run(["tag", "list", "prod/app"]).succeeds().shows("v1");
             assert!(secret_was_asked_for(&program));
         }
+    }
+    if let Some(other) = other {
+        other.saw_nothing();
     }
 }
 
@@ -121,6 +126,9 @@ fn add_and_login_ask_no_server_outside_and_send_no_password() {
         .says("added prod, but it is inactive")
         .says("127.0.0.1 is outside the allow-list");
     assert!(!added.stderr.contains("s3cr3t"));
+    let pinned =
+        program.run(["add", "pinned", &address.replace("http", "https"), "--allow-subnet", "192.0.2.0/24", "--tls-pin", "ask"]);
+    pinned.fails(8).says("127.0.0.1 is outside the allow-list");
     let login = program.call(["login", "prod", "--username", "me", "--password-stdin"]).stdin("s3cr3t").run();
     login.fails(8).says("nothing was stored").hides("s3cr3t");
     silent.saw_nothing();

@@ -143,6 +143,20 @@ fn a_refused_key_is_said_and_not_tried_again() {
     program.run(["tag", "list", "prod/app"]).fails(1).says("answered without a token");
 }
 
+/// A path that somebody wrote into the file, and the way to put it right that is offered.
+#[test]
+fn the_path_of_a_hand_written_address_is_moved_by_an_update() {
+    let registry = registry();
+    let program = ecr(&registry, "http://127.0.0.1:1", "");
+    let catalogue = std::fs::read_to_string(program.catalogue()).unwrap();
+    let authority = registry.address().to_string();
+    std::fs::write(program.catalogue(), catalogue.replace(&authority, &format!("{authority}/team/apps"))).unwrap();
+    program.run(["tag", "list", "prod/app"]).fails(1).says("regctl update prod --namespace team/apps");
+    program.run(["update", "prod", "--namespace", "team/apps"]).succeeds();
+    let entry = program.run(["get", "prod", "-o", "json"]).succeeds().json();
+    assert_eq!((&entry["address"], &entry["namespace"]), (&format!("http://{authority}").into(), &"team/apps".into()));
+}
+
 #[test]
 fn what_is_a_token_already_is_sent_as_it_is() {
     let registry = registry();

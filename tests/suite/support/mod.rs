@@ -1,5 +1,4 @@
 //! What tests stand on: the program in a home of its own, and real components that are started for one test and gone after it.
-#![allow(dead_code, reason = "some helpers are for tests of branches that are still to be merged")]
 
 pub mod canned;
 pub mod certificates;
@@ -12,6 +11,7 @@ pub mod keyring;
 pub mod left_out;
 pub mod moto;
 pub mod program;
+pub mod schedulers;
 pub mod storage;
 #[cfg(unix)]
 pub mod terminal;
