@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 use super::{Environment, Exit, Globals, Refusal};
+use crate::cache::Cache;
 use crate::connect::Stats;
 use crate::credentials::{Secret, Wallet};
 use crate::output::{Format, Printer};
@@ -29,6 +30,8 @@ pub struct Context {
     pub now: Timestamp,
     /// See [`Context::wallet`].
     pub(super) wallet: OnceLock<Arc<Wallet>>,
+    /// See [`Context::cache`].
+    pub(super) cache: OnceLock<Option<Arc<Cache>>>,
 }
 
 impl Context {
