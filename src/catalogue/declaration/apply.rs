@@ -187,7 +187,7 @@ impl Catalogue {
             _ => Move::Update,
         };
         if action == Move::Unchanged {
-            return Ok(Change { notes, ..Change::new(known, action, id) });
+            return Ok(Change::new(known, action, id));
         }
         let orphan_is_in_the_way = left.detached && left.orphaned == Some(after.credential_store());
         (after.id, after.updated_at) = (Some(id), Some(timestamp::whole(now)));

@@ -315,3 +315,18 @@ fn what_is_exported_can_be_applied_by_others() {
     other.run(["doctor"]).exits(10).shows("secret of hub");
     other.run(["login", "--all", "--store", "encrypted-file"]).fails(5).says("without a secret (hub)");
 }
+
+/// What an import keeps for a later export goes along, page tokens and all.
+#[test]
+fn what_was_imported_can_be_shared_too() {
+    for file in ["rancher", "dockercloud", "zadig", "ionos", "shipyard"] {
+        let program = Program::new();
+        let document = format!("{}/tests/fixtures/{file}/registries.json", env!("CARGO_MANIFEST_DIR"));
+        program.run(["import", file, &document, "--partial-ok"]).succeeds();
+        let shared = program.run(["export", "toml"]).succeeds().stdout;
+        program.call(["apply", "-f", "-", "--prune"]).stdin(shared.clone()).run().succeeds().says("unchanged");
+        let other = Program::new();
+        other.call(["apply", "-f", "-"]).stdin(shared.clone()).run().succeeds().says("added");
+        assert_eq!(other.run(["export", "toml"]).succeeds().stdout, shared, "{file}");
+    }
+}
