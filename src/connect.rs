@@ -2,34 +2,39 @@
 //!
 //! Assembling costs nothing: no connection is made, no keyring opened and no certificate store loaded before the first request.
 
+mod way;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use url::Url;
 
 use crate::catalogue::{Address, Entry, HostFacts, Name};
-use crate::credentials::{Chain, ChainSettings, Credential, Secret, Wallet};
-use crate::distribution::{Quirks, V2};
-use crate::providers::detect;
-use crate::registry::{Error, ErrorKind, Registry, Result};
-pub use crate::transport::Stats;
+use crate::credentials::{Chain, ChainSettings, Credential, Secret, SourceKind, Wallet};
+pub use crate::providers::detect::Sighting;
+use crate::providers::{self, Place, derived, detect, realm};
+use crate::registry::{Error, ErrorKind, Kind, Registry, Result};
 use crate::transport::{Client, Proxy, Settings, Tls};
-
-/// Registries and the token servers on other hosts that are known to be theirs (vendors' documentation).
-const KNOWN_REALMS: &[(&str, &str)] =
-    &[("registry-1.docker.io", "auth.docker.io"), ("registry.gitlab.com", "gitlab.com"), ("public.ecr.aws", "public.ecr.aws")];
+pub use crate::transport::{PeerCertificate, Stats};
+pub use way::{Met, Way, suggested_provider};
 
 /// What all connections of one run share.
 pub struct Connector {
     wallet: Arc<Wallet>,
     stats: Arc<Stats>,
     explicit: Option<Credential>,
+    allow_proxy: bool,
 }
 
 impl Connector {
     /// `explicit` is the credential of the command line, which wins over all others.
     pub fn new(wallet: Arc<Wallet>, stats: Arc<Stats>, explicit: Option<Credential>) -> Connector {
-        Connector { wallet, stats, explicit }
+        Connector { wallet, stats, explicit, allow_proxy: false }
+    }
+
+    /// Whether registries with an allow-list may be reached through a proxy, which the list can't be held against.
+    pub fn allow_proxy(self, allow_proxy: bool) -> Connector {
+        Connector { allow_proxy, ..self }
     }
 
     /// The registry of an entry. `alone` says that no other one is in play, so that `REGCTL_USERNAME` can mean no other.
@@ -37,8 +42,23 @@ impl Connector {
     /// # Errors
     /// When the entry names a file that can't be read, or asks for something that this program can't do.
     pub fn entry(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Arc<dyn Registry>> {
+        Ok(self.way(name, entry, alone)?.registry)
+    }
+
+    /// The same with the connection it stands on, for questions that aren't a registry's.
+    ///
+    /// # Errors
+    /// As [`Connector::entry`].
+    pub fn way(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Way> {
         let client = self.client(name, entry, alone)?;
-        Ok(Arc::new(V2::new(client, name.as_str().to_owned(), Quirks::default())))
+        let place = Place {
+            client: client.clone(),
+            name: name.as_str().to_owned(),
+            api_address: entry.api_address.as_ref().map(url),
+            namespace: entry.namespace.as_ref().map(ToString::to_string),
+            region: entry.region.as_ref().map(ToString::to_string),
+        };
+        Ok(Way { client, registry: providers::open(entry.kind(), place)? })
     }
 
     /// The connection to an entry, for questions that aren't a registry's: its certificate.
@@ -46,13 +66,17 @@ impl Connector {
     /// # Errors
     /// As [`Connector::entry`].
     pub fn client(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Client> {
-        let refused = |detail: &str| Error::new(ErrorKind::Refused, "connect to", name.as_str()).because(detail);
         let Some(address) = &entry.address else {
             return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no hostname yet"));
         };
-        if !entry.allow_subnets.is_empty() {
-            // better no connection than one that the list may forbid
-            return Err(refused("it has an allow-list, and this version can't hold connections to one yet"));
+        if matches!(entry.kind(), Kind::Ecr | Kind::Swr) && !address.path().is_empty() {
+            // only in an entry that was written by hand
+            let why = format!(
+                "its address has a path, where {} has none; if that is the namespace: regctl update {name} --namespace {}",
+                entry.kind().product(),
+                address.path().trim_start_matches('/')
+            );
+            return Err(Error::new(ErrorKind::Local, "connect to", name.as_str()).because(why));
         }
         let endpoint = address.endpoint();
         let mut settings = Settings::new(name.as_str(), url(&endpoint));
@@ -62,26 +86,39 @@ impl Connector {
             Some(proxy) if proxy.is_none() => Proxy::None,
             Some(proxy) => Proxy::Url(Url::parse(proxy.as_str()).expect("a proxy in the catalogue was checked")),
         };
+        settings.only = entry.allow_subnets.networks();
+        settings.allow_proxy = self.allow_proxy;
         settings.realm = entry.realm.as_ref().map(url);
-        settings.trusted_realms = known_realms();
+        settings.trusted_realms = known_realms(&endpoint);
+        settings.api = entry.api_address.as_ref().map(url);
         settings.requests_per_second = entry.requests_per_second;
         settings.concurrency = entry.concurrency.and_then(|limit| NonZeroUsize::try_from(limit).ok());
         settings.stats = Arc::clone(&self.stats);
         let chain = chain_settings(name, entry, alone);
         settings.credentials = Arc::new(Chain::new(chain, Arc::clone(&self.wallet), self.explicit.clone()));
+        let region = entry.region.as_ref().map(|region| region.as_str()).or_else(|| detect::region_of_host(address.host()));
+        settings.exchange = derived::exchange(entry.kind(), region, &settings);
         Ok(Client::new(settings))
     }
 
-    /// A registry that is not in the catalogue, with the user's Docker or Podman login for it.
-    pub fn ad_hoc(&self, address: &Address) -> Arc<dyn Registry> {
+    /// The way to a registry that is not in the catalogue, with the user's Docker or Podman login for it.
+    ///
+    /// # Errors
+    /// When the address of its vendor's API is one that the credential must not be sent to.
+    pub fn ad_hoc_way(&self, address: &Address) -> Result<Way> {
         let endpoint = address.endpoint();
         let name = endpoint.authority();
         let mut settings = Settings::new(&name, url(&endpoint));
-        settings.trusted_realms = known_realms();
+        settings.trusted_realms = known_realms(&endpoint);
         settings.stats = Arc::clone(&self.stats);
         let chain = ChainSettings::ad_hoc(name.clone(), "");
         settings.credentials = Arc::new(Chain::new(chain, Arc::clone(&self.wallet), self.explicit.clone()));
-        Arc::new(V2::new(Client::new(settings), name, Quirks::default()))
+        let kind = detect::kind_of_host(address.host()).map_or(Kind::Native, |(kind, _)| kind);
+        let region = detect::region_of_host(address.host());
+        settings.exchange = derived::exchange(kind, region, &settings);
+        let client = Client::new(settings);
+        let place = Place { client: client.clone(), name, api_address: None, namespace: None, region: region.map(str::to_owned) };
+        Ok(Way { client, registry: providers::open(kind, place)? })
     }
 
     /// Where this run keeps and finds secrets.
@@ -93,11 +130,14 @@ impl Connector {
 /// What has to be known of an entry to find its credential. `alone` says that no other registry is in play.
 pub fn chain_settings(name: &Name, entry: &Entry, alone: bool) -> ChainSettings {
     let authority = entry.address.as_ref().map(|address| address.endpoint().authority()).unwrap_or_default();
+    let source = entry.credential_store();
+    // what `aws ecr get-login-password` prints is this user's, and there is no other
+    let implied = (entry.kind() == Kind::Ecr && source == SourceKind::Command).then(|| derived::ECR_USER.to_owned());
     ChainSettings {
         name: Some(name.as_str().to_owned()),
         id: Some(entry.id(name).to_string()),
-        username: entry.username.as_ref().map(|username| username.as_str().to_owned()),
-        source: entry.credential_store(),
+        username: entry.username.as_ref().map(|username| username.as_str().to_owned()).or(implied),
+        source,
         command: entry.credential_command.clone(),
         host: authority,
         prefix: entry.namespace.as_ref().map(|namespace| namespace.as_str().to_owned()).unwrap_or_default(),
@@ -105,8 +145,8 @@ pub fn chain_settings(name: &Name, entry: &Entry, alone: bool) -> ChainSettings 
     }
 }
 
-fn known_realms() -> Vec<(String, String)> {
-    KNOWN_REALMS.iter().map(|(registry, realm)| ((*registry).to_owned(), (*realm).to_owned())).collect()
+fn known_realms(endpoint: &Address) -> Vec<(String, String)> {
+    realm::known(endpoint.host()).into_iter().map(|realm| (endpoint.host().to_owned(), realm)).collect()
 }
 
 fn url(address: &Address) -> Url {

@@ -212,6 +212,96 @@ impl Guarded {
     }
 }
 
+/// Makes a folder that only the owner can look into, with those above it; one that is there already is left as it is.
+///
+/// # Errors
+/// When it can't be made.
+pub fn make_private_folder(path: &Path) -> Result<(), Error> {
+    make_folder(path).map_err(|cause| Error::new("create the folder", path, cause))
+}
+
+/// Makes a new folder that only the owner can look into, in one that is there; false when something of this name is there already.
+///
+/// # Errors
+/// When it can't be made.
+pub fn claim_folder(path: &Path) -> Result<bool, Error> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Ok(()) => sync_folder(folder_of(path)).map(|()| true).map_err(|cause| Error::new("create the folder", path, cause)),
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(cause) => Err(Error::new("create the folder", path, cause)),
+    }
+}
+
+/// Writes a file of mode 0600 that is whole and on the disk when this returns; its name is when [`sync`] was called for the folder.
+/// `unique` tells apart those who write the same file at the same time.
+///
+/// # Errors
+/// When it can't be written; nothing of that name is left behind then.
+pub fn write_whole(path: &Path, unique: &str, content: &[u8]) -> Result<(), Error> {
+    let new = with_suffix(path, &format!(".{unique}.new"));
+    let written = write_new(&new, content).and_then(|()| fs::rename(&new, path));
+    written.map_err(|cause| {
+        let _ = fs::remove_file(&new);
+        Error::new("write", path, cause)
+    })
+}
+
+/// Makes the names in a folder survive a power cut.
+///
+/// # Errors
+/// When the system says so.
+pub fn sync(folder: &Path) -> Result<(), Error> {
+    sync_folder(folder).map_err(|cause| Error::new("write", folder, cause))
+}
+
+/// Adds lines to the end of a file of mode 0600, which nobody else adds to meanwhile.
+#[derive(Debug)]
+pub struct Appended {
+    path: PathBuf,
+    file: File,
+}
+
+impl Appended {
+    /// Opens a file, makes it if it isn't there, and locks it; `None` when another process holds it. The system lets go of it when the
+    /// process ends, however it ends.
+    ///
+    /// # Errors
+    /// When it can't be opened or made.
+    pub fn open(path: &Path) -> Result<Option<Appended>, Error> {
+        let file = private(OpenOptions::new().create(true).append(true)).open(path);
+        let file = file.map_err(|cause| Error::new("write", path, cause))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Appended { path: path.to_owned(), file })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(cause)) => Err(Error::new("lock", path, cause)),
+        }
+    }
+
+    /// Whether another process holds it at this moment.
+    pub fn is_held(path: &Path) -> bool {
+        File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+    }
+
+    /// Adds to its end, in one piece.
+    ///
+    /// # Errors
+    /// When there is no room, for example.
+    pub fn add(&self, text: &str) -> Result<(), Error> {
+        (&self.file).write_all(text.as_bytes()).map_err(|cause| Error::new("write", &self.path, cause))
+    }
+
+    /// Returns when all of it is on the disk.
+    ///
+    /// # Errors
+    /// When the system says so.
+    pub fn sync(&self) -> Result<(), Error> {
+        self.file.sync_data().map_err(|cause| Error::new("write", &self.path, cause))
+    }
+}
+
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),

@@ -14,8 +14,10 @@
 //! | [`distribution`] | the endpoints of `/v2/` as a `Registry` |
 //! | [`providers`] | what vendors do differently |
 //! | [`catalogue`] | the user's own list of registries and its TOML file. Opens no connection |
+//! | [`scheduler`] | timers of systemd and lines of cron that start the clean-up of an entry at its time |
 //! | [`systems`] | the documents of other programs that keep lists of registries, read into entries and written from them. Pure |
 //! | [`connect`] | from an entry of the catalogue to a `Registry`: the one place that assembles the parts |
+//! | [`journal`] | what was removed, as bytes and names, and how it comes back |
 //! | [`operations`] | what commands do, to anything that is a `Registry`; plans, and the one function that applies them |
 //! | [`serve`] | a registry on loopback: sandbox and test double. Shares only `oci` with the client |
 //! | [`cli`] | one file a command: arguments, one call, how the result looks |
@@ -34,12 +36,14 @@ pub mod credentials;
 pub mod distribution;
 pub mod duration;
 pub mod files;
+pub mod journal;
 pub mod near_miss;
 pub mod oci;
 pub mod operations;
 pub mod output;
 pub mod providers;
 pub mod registry;
+pub mod scheduler;
 pub mod serve;
 pub mod systems;
 pub mod transport;

@@ -153,6 +153,11 @@ impl Address {
         &self.path
     }
 
+    /// The same server without the path.
+    pub fn without_path(&self) -> Address {
+        Address { path: String::new(), ..self.clone() }
+    }
+
     /// `host[:port]`, the port only where it isn't the default.
     pub fn authority(&self) -> String {
         match self.port {

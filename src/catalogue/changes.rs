@@ -392,6 +392,31 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_the_namespace_where_there_are_no_paths() {
+        let namespace = |text: &str| Changes { namespace: Some(text.parse().unwrap()), ..Changes::default() };
+        let ecr = Changes { provider: Some(Kind::Ecr), region: region("us-east-1"), ..Changes::default() };
+        for (address, changes, expected) in [
+            ("https://ecr.example/apps", Changes::default(), Ok(("https://ecr.example", Some("apps")))),
+            ("https://swr.example/acme/apps", Changes::default(), Ok(("https://swr.example", Some("acme/apps")))),
+            ("https://ecr.example/apps", namespace("apps"), Ok(("https://ecr.example", Some("apps")))),
+            ("https://ecr.example/apps", namespace("other"), Err("contradicts")),
+            ("https://ecr.example", namespace("other"), Ok(("https://ecr.example", Some("other")))),
+            ("https://ecr.example/Apps", Changes::default(), Err("its namespace")),
+            ("https://a.example/apps", ecr, Ok(("https://a.example", Some("apps")))),
+            ("https://a.example/apps", Changes::default(), Ok(("https://a.example/apps", None))),
+        ] {
+            match (entry(address, changes), expected) {
+                (Ok(entry), Ok((address, namespace))) => {
+                    assert_eq!(entry.address.unwrap().to_string(), address);
+                    assert_eq!(entry.namespace.as_ref().map(Repository::as_str), namespace, "{address}");
+                }
+                (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
+                (got, expected) => panic!("{address}: {got:?} instead of {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn what_was_inferred_follows_the_address() {
         let mut moved = entry("https://ecr.example", Changes::default()).unwrap();
         let to = |address: &str| Changes { address: Some(address.parse().unwrap()), ..Changes::default() };

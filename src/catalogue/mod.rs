@@ -10,6 +10,7 @@
 
 mod address;
 mod changes;
+mod declaration;
 mod document;
 mod entry;
 mod error;
@@ -23,6 +24,7 @@ mod provider;
 mod retention;
 mod schedule;
 mod settings;
+mod slots;
 mod store;
 mod subnet;
 mod target;
@@ -37,6 +39,7 @@ use jiff::Timestamp;
 
 pub use address::{Address, Scheme};
 pub use changes::{Ca, Changes, Field};
+pub use declaration::{Applied, Applying, Authority, Change, Declaration, Difference, Form, Move};
 pub use entry::{Entry, Features, Origin, State, namespace};
 pub use error::{Error, Result};
 pub use format::Warning;
@@ -117,6 +120,16 @@ impl Catalogue {
             .collect();
         let default = self.default.clone().filter(|name| entries.contains_key(name.as_str()));
         Catalogue { default, entries, ..Catalogue::default() }
+    }
+
+    /// The same without what is one person's own, so that others can apply it: ids, the times that the program keeps, and the store in
+    /// which a secret is.
+    pub fn shared(mut self) -> Catalogue {
+        for entry in self.entries.values_mut() {
+            (entry.id, entry.created_at, entry.updated_at) = (None, None, None);
+            entry.credential = entry.credential.filter(|place| !place.is_store());
+        }
+        self
     }
 
     /// The text of a new file that says the same.

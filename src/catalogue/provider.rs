@@ -1,7 +1,8 @@
-//! Which provider and region an entry has, from what the person said and what the host name says (SPEC §3, "Provider", "Region").
+//! Which provider, region and namespace an entry has, from what the person said and what the address says (SPEC §3, "Provider", "Region").
 
 use super::Entry;
 use super::invalid::Invalid;
+use crate::oci::Repository;
 use crate::registry::Kind;
 
 /// What a host name tells about who runs it.
@@ -16,7 +17,7 @@ pub struct HostFacts {
 /// Tells what a lower-case host name says.
 pub type HostRules = fn(&str) -> HostFacts;
 
-/// Fills in provider and region where the host name gives them, and refuses what contradicts it. Gives notes on what was inferred.
+/// Fills in provider, region and namespace where the address gives them, and refuses what contradicts it. Gives notes on what was inferred.
 pub(super) fn settle(entry: &mut Entry, rules: HostRules) -> Result<Vec<String>, Invalid> {
     let mut notes = Vec::new();
     let facts = entry.address.as_ref().map(|address| rules(address.host())).unwrap_or_default();
@@ -30,6 +31,7 @@ pub(super) fn settle(entry: &mut Entry, rules: HostRules) -> Result<Vec<String>,
     if !matches!(kind, Kind::Ecr | Kind::Swr) {
         return Ok(notes);
     }
+    notes.extend(namespace(entry, kind)?);
     match (&entry.region, facts.region) {
         (Some(given), Some(host)) if given.as_str() != host => {
             return Err(Invalid::new(format!("region {given} contradicts the address, which is in {host}"))
@@ -49,6 +51,28 @@ pub(super) fn settle(entry: &mut Entry, rules: HostRules) -> Result<Vec<String>,
         (Some(_), _) => {}
     }
     Ok(notes)
+}
+
+/// Takes the namespace out of the address. These two serve nothing below a path: what people copy there is the first part of their
+/// repositories' names.
+fn namespace(entry: &mut Entry, kind: Kind) -> Result<Option<String>, Invalid> {
+    let Some(address) = entry.address.as_ref().filter(|address| !address.path().is_empty()) else { return Ok(None) };
+    let path = address.path().trim_start_matches('/');
+    let named: Repository = path.parse().map_err(|error| {
+        Invalid::new(format!("the path of an address of {kind} is its namespace: {error}"))
+            .hint(format!("write {}", address.without_path()))
+    })?;
+    let note = match &entry.namespace {
+        Some(given) if *given != named => {
+            return Err(Invalid::new(format!("namespace {given} contradicts the address, which ends in {named}"))
+                .hint(format!("leave the path out, or give --namespace {named}")));
+        }
+        Some(_) => None,
+        None => Some(format!("namespace {named}, because of the address")),
+    };
+    entry.address = Some(address.without_path());
+    entry.namespace = Some(named);
+    Ok(note)
 }
 
 /// Forgets what was inferred from the old address, so that it can be inferred from the new one.

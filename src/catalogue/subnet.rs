@@ -117,6 +117,15 @@ impl AllowList {
         self.0.is_empty()
     }
 
+    /// The networks that connections may go to: `None` where there is no list, none of them where everything is denied.
+    pub fn networks(&self) -> Option<Vec<IpNet>> {
+        match self.effect() {
+            Effect::Unrestricted => None,
+            Effect::Restricted => Some(self.0.iter().map(|subnet| subnet.network).collect()),
+            Effect::DenyAll => Some(Vec::new()),
+        }
+    }
+
     /// What it comes to.
     pub fn effect(&self) -> Effect {
         if self.0.is_empty() {
@@ -209,6 +218,10 @@ mod tests {
         assert_eq!(list(&["10.0.0.0/8"]).unwrap().effect(), Effect::Restricted);
         assert_eq!(list(&["10.0.0.0/8", "0.0.0.0/0"]).unwrap().effect(), Effect::DenyAll);
         assert_eq!(list(&["10.0.0.0/8", "10.0.0.0/8"]).unwrap().as_slice().len(), 1);
+        let networks = |texts: &[&str]| list(texts).unwrap().networks().map(|all| all.len());
+        assert_eq!(networks(&[]), None);
+        assert_eq!(networks(&["10.0.0.0/8", "2001:db8::1"]), Some(2));
+        assert_eq!(networks(&["10.0.0.0/8", "0.0.0.0/0"]), Some(0));
         let many: Vec<String> = (0..26).map(|n| format!("10.0.0.{n}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert!(list(&many[..25]).is_ok());

@@ -32,6 +32,13 @@ pub struct Tls {
     pub client_key: Option<CertificateFile>,
 }
 
+impl Tls {
+    /// Whether the server has to prove who it is, by its certificate's signature or by the pin.
+    pub fn is_verified(&self) -> bool {
+        self.verify || self.pin_sha256.is_some()
+    }
+}
+
 fn yes() -> bool {
     true
 }

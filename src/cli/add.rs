@@ -6,9 +6,10 @@ use super::error::explain;
 use super::fields::FieldArgs;
 use super::{Context, Exit, Refusal, catalogue, pin, prompt};
 use crate::catalogue::{Added, Adding, BecomeDefault, Changes, Entry, LastCheck, Name, State};
-use crate::connect::Connector;
+use crate::connect::{Met, PeerCertificate, Way};
 use crate::credentials::{Credential, Secret, SourceKind};
-use crate::registry::{Error, ErrorKind, Ping};
+use crate::output::units;
+use crate::registry::{Error, ErrorKind, Kind, Ping};
 
 /// Add a registry to the catalogue
 ///
@@ -62,8 +63,12 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let secret = secret(args, &entry)?;
     let checked = match args.no_check {
         true => None,
-        false => check(context, &name, &entry, secret.as_ref())?,
+        false => Some(check(context, &name, &entry, secret.as_ref())?),
     };
+    if let (None, Some(Ok(Reached { met: Met { seen: Some(seen), .. }, .. }))) = (entry.provider, &checked) {
+        context.printer.note(format!("provider {}, because of {}", seen.kind, seen.why));
+        entry.provider = Some(seen.kind);
+    }
     let id = entry.assign_id().to_string();
     if let Some(Err(_)) = &checked {
         entry.state = State::Inactive;
@@ -137,14 +142,21 @@ fn secret(args: &Args, entry: &Entry) -> anyhow::Result<Option<Secret>> {
     Ok(Some(typed).filter(|secret| !secret.is_empty()))
 }
 
-/// Asks the server. `None` when that can't be done: an allow-list is there that this version can't hold connections to.
-fn check(context: &Context, name: &Name, entry: &Entry, secret: Option<&Secret>) -> anyhow::Result<Option<Result<Ping, Error>>> {
-    if !entry.allow_subnets.is_empty() {
-        context
-            .printer
-            .warn(format!("{name} was not asked: it has an allow-list, and this version can't hold connections to one yet"));
-        return Ok(None);
-    }
+/// What the server had to say.
+struct Reached {
+    met: Met,
+    certificate: Option<PeerCertificate>,
+    ping: Ping,
+}
+
+async fn reach(way: &Way) -> Result<Reached, Error> {
+    let met = way.meet().await?;
+    let (certificate, ping) = futures_util::join!(way.certificate(), way.registry().ping());
+    Ok(Reached { met, certificate, ping: ping? })
+}
+
+/// Asks the server.
+fn check(context: &Context, name: &Name, entry: &Entry, secret: Option<&Secret>) -> anyhow::Result<Result<Reached, Error>> {
     let explicit = match (&entry.username, secret) {
         (Some(username), Some(secret)) => Some(Credential::new(username.as_str(), secret.clone())),
         _ => None,
@@ -154,15 +166,16 @@ fn check(context: &Context, name: &Name, entry: &Entry, secret: Option<&Secret>)
         // nothing is kept yet, so there is no use in looking
         asked.credential = Some(SourceKind::None);
     }
-    let connector = Connector::new(context.wallet(), Default::default(), explicit);
-    let checked = match connector.entry(name, &asked, true) {
-        Ok(registry) => context.block_on(async { Ok(registry.ping().await) })?,
+    let checked = match context.connector(explicit).way(name, &asked, true) {
+        Ok(way) => context.block_on(async { Ok(reach(&way).await) })?,
         Err(error) => Err(error),
     };
-    Ok(Some(match checked {
-        Ok(ping) if ping.signed_in == Some(false) => Err(Error::new(ErrorKind::CredentialRefused, "sign in to", name.as_str())),
+    Ok(match checked {
+        Ok(reached) if reached.ping.signed_in == Some(false) => {
+            Err(Error::new(ErrorKind::CredentialRefused, "sign in to", name.as_str()))
+        }
         checked => checked,
-    }))
+    })
 }
 
 /// Keeps the secret and notes where.
@@ -174,7 +187,7 @@ fn keep(context: &Context, name: &Name, entry: &mut Entry, secret: &Secret) -> a
     Ok(kept)
 }
 
-fn remembered(context: &Context, checked: &Result<Ping, Error>) -> LastCheck {
+fn remembered(context: &Context, checked: &Result<Reached, Error>) -> LastCheck {
     let (ok, message) = match checked {
         Ok(_) => (true, "reached".to_owned()),
         Err(error) => (false, error.to_string()),
@@ -187,7 +200,7 @@ fn report(
     name: &Name,
     entry: &Entry,
     added: &Added,
-    checked: Option<Result<Ping, Error>>,
+    checked: Option<Result<Reached, Error>>,
     kept: Option<&'static str>,
 ) -> anyhow::Result<Exit> {
     let host = entry.address.as_ref().map(|address| address.authority()).unwrap_or_default();
@@ -199,15 +212,18 @@ fn report(
     };
     match checked {
         Some(Err(error)) => {
-            // whatever was wrong on the way there, the server is not usable: 6, or 5 when it is about the credential
+            // whatever was wrong on the way there, the server is not usable: 6; 5 when it is about the credential, 8 about a safeguard
             let error = anyhow::Error::from(error);
             let explained = explain(&error);
-            let exit = if explained.exit == Exit::Credential { Exit::Credential } else { Exit::Unreachable };
+            let exit = match explained.exit {
+                exit @ (Exit::Credential | Exit::Refused) => exit,
+                _ => Exit::Unreachable,
+            };
             let refusal = Refusal::new(exit, format!("added {name}, but it is inactive{secret}: the check failed"));
             let refusal = explained.hints().iter().fold(refusal, Refusal::hint);
             return Err(refusal.hint(format!("then put it in use: regctl activate {name}")).caused_by(error).into());
         }
-        Some(Ok(ping)) => context.printer.done(format!("reached {host}{}", details(&ping, entry))),
+        Some(Ok(reached)) => context.printer.done(format!("reached {host} ({})", details(&reached, entry))),
         None => {}
     }
     let state = if entry.state == State::Active { "" } else { ", inactive" };
@@ -227,13 +243,22 @@ fn report(
     Ok(Exit::Done)
 }
 
-/// What the server said of itself, in brackets.
-fn details(ping: &Ping, entry: &Entry) -> String {
-    let signed_in = match (ping.signed_in, &entry.username) {
+/// What the server said of itself.
+fn details(reached: &Reached, entry: &Entry) -> String {
+    let product = match (&reached.met.seen, &reached.ping.version) {
+        (Some(seen), _) if entry.provider == Some(seen.kind) => match &seen.version {
+            Some(version) => format!("{} {version}", seen.kind.product()),
+            None => seen.kind.product().to_owned(),
+        },
+        (_, Some(version)) if entry.kind() == Kind::Native => version.clone(),
+        _ => entry.kind().product().to_owned(),
+    };
+    let until = reached.certificate.as_ref().and_then(|certificate| certificate.not_after);
+    let signed_in = match (reached.ping.signed_in, &entry.username) {
         (Some(true), Some(username)) => Some(format!("signed in as {username}")),
         (Some(true), None) => Some("signed in".to_owned()),
         _ => None,
     };
-    let parts: Vec<String> = ping.version.iter().cloned().chain(signed_in).collect();
-    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) }
+    let parts = [Some(product), until.map(|until| format!("TLS until {}", units::day(until))), signed_in];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use super::destroy::{self, Prepared};
+use super::args::UndoArgs;
+use super::destroy::{self, Prepared, Way};
 use super::{Context, Exit, Refusal};
 use crate::operations::plan::{Plan, VERSION};
 
@@ -33,12 +34,17 @@ pub struct Args {
     /// Show the plan and change nothing
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
+    #[command(flatten)]
+    undo: UndoArgs,
 }
 
 /// Carries it out.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let plan = read(&args.file)?;
-    destroy::show(&plan, context)?;
+    // for programs the outcome is the one document
+    if args.dry_run || !context.globals.output.is_machine() {
+        destroy::show(&plan, context)?;
+    }
     if args.dry_run {
         return Ok(Exit::Done);
     }
@@ -58,7 +64,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         }
         prepared.push(Prepared { registry: opened.registry, plan: part.clone() });
     }
-    destroy::carry_out(prepared, plan, args.yes, true, context)
+    destroy::carry_out(prepared, plan, &Way { yes: args.yes, saved: true, no_undo: args.undo.no_undo }, context)
 }
 
 fn read(path: &PathBuf) -> anyhow::Result<Plan> {

@@ -34,4 +34,15 @@ pub struct DestroyArgs {
     /// Save the plan to a file and change nothing; regctl apply-plan carries it out
     #[arg(long, value_name = "FILE", conflicts_with_all = ["yes", "dry_run"], value_hint = clap::ValueHint::FilePath)]
     pub plan: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub undo: UndoArgs,
+}
+
+/// Whether what goes is kept.
+#[derive(Debug, Clone, Default, Args)]
+pub struct UndoArgs {
+    /// Delete without keeping what regctl undo needs to put it back
+    #[arg(long, env = "REGCTL_NO_UNDO", hide_env = true)]
+    pub no_undo: bool,
 }

@@ -31,6 +31,7 @@ const TOUR: &[(&str, &[&str])] = &[
     ("Before anything is deleted there is a plan.", &["tag", "delete", "team/web:v2.4.1", "--dry-run"]),
     ("A tag is only a tag: latest stays, and so does the image.", &["tag", "delete", "team/web:v2.4.1", "--yes"]),
     ("For a script: names only, or -o json for everything.", &["tag", "list", "team/web", "-q"]),
+    ("The wrong one? What goes is kept for a while, and can be put back.", &["undo"]),
 ];
 
 /// Runs the tour.

@@ -1,6 +1,5 @@
 //! The way of every command that deletes: show the plan, ask, carry out that same plan, tell what happened.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
@@ -9,7 +8,8 @@ use anyhow::Context as _;
 use super::args::DestroyArgs;
 use super::error::exit_of;
 use super::{Context, Exit, Refusal, prompt};
-use crate::operations::apply::{self, Applied, Done, Outcome};
+use crate::journal::{self, Journal, RunId};
+use crate::operations::apply::{self, Applied, Conditions, Done, Learnt, Newcomers, Outcome};
 use crate::operations::plan::{Otherwise, Plan, PlannedTag, RepositoryPlan, Step, VERSION};
 use crate::output::{Failed, List, View, units};
 use crate::registry::{ErrorKind, Registry};
@@ -43,35 +43,52 @@ pub fn run(prepared: Vec<Prepared>, args: &DestroyArgs, context: &Context) -> an
         context.printer.note("This is a plan, nothing has changed.");
         return Ok(Exit::Done);
     }
-    carry_out(prepared, plan, args.yes, false, context)
+    carry_out(prepared, plan, &Way { yes: args.yes, saved: false, no_undo: args.undo.no_undo }, context)
 }
 
-/// Asks, and carries plans out; `saved` ones are compared with the server first.
-pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, yes: bool, saved: bool, context: &Context) -> anyhow::Result<Exit> {
+/// In which way plans are carried out.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    /// Without asking.
+    pub yes: bool,
+    /// They were made a while ago, so that they have to be compared with the server first.
+    pub saved: bool,
+    /// Without keeping what goes.
+    pub no_undo: bool,
+}
+
+/// Asks, and carries plans out.
+pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Context) -> anyhow::Result<Exit> {
     if plan.is_empty() {
         if context.globals.output.is_machine() {
             context.printer.report_list(&List::<Outcome>::whole(Vec::new()), || crate::output::Table::new([]))?;
         }
         return Ok(Exit::Done);
     }
-    if !yes && !prompt::confirm(&question(&plan))? {
+    if !way.yes && !prompt::confirm(&question(&plan))? {
         return Err(Refusal::new(Exit::Refused, "not confirmed; nothing has changed").into());
     }
+    let run = if way.no_undo { None } else { Some(context.begin_run(plan.steps())?) };
+    let journal: &dyn Journal = run.as_ref().map_or(&journal::Nothing, |run| run);
     let progress = context.printer.progress("deleting");
     let tick = |done, total| progress.tick(done, total);
     let applied = context.block_on_changes(async |stop| {
+        let stop = || stop.is_asked();
+        let conditions = Conditions { journal, learnt: &Learnt::default(), stop: &stop, tick: &tick };
         let mut applied = Applied::default();
         for part in &prepared {
-            let newcomers = match saved {
-                true => apply::newcomers(&*part.registry, &part.plan, &tick).await?,
-                false => BTreeMap::new(),
+            // a person may have thought about it for long
+            let newcomers = match way.saved || !way.yes {
+                true => Newcomers::read(&*part.registry, &part.plan, &tick).await?,
+                false => Newcomers::default(),
             };
-            applied.extend(apply::apply(&*part.registry, &part.plan, newcomers, &|| stop.is_asked(), &tick).await);
+            applied.extend(apply::apply(&*part.registry, &part.plan, newcomers, &conditions).await);
         }
         Ok(applied)
-    })?;
+    });
     drop(progress);
-    tell(&prepared, applied, context)
+    let kept = run.and_then(|run| context.end_run(run));
+    tell(&prepared, applied?, kept.as_ref(), context)
 }
 
 fn question(plan: &Plan) -> String {
@@ -167,13 +184,16 @@ fn line(step: &Step) -> (String, String) {
         Step::DeleteManifest { digest, tags, .. } => {
             (format!("{}:{}", digest.algorithm(), digest.short()), format!("manifest, with {}", names(tags)))
         }
+        Step::Unlist { tag, referrers, .. } => {
+            (tag.to_string(), format!("loses {}; a list of what is attached to an image", units::plural(referrers.len(), "entry")))
+        }
         Step::DeleteRepository => ("everything".to_owned(), "all tags and manifests, by the server's own call".to_owned()),
     }
 }
 
 /// Tells what happened, and how the command ends.
-fn tell(prepared: &[Prepared], applied: Applied, context: &Context) -> anyhow::Result<Exit> {
-    let good = applied.count(Done::Untagged) + applied.count(Done::Deleted) + applied.count(Done::Gone);
+fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &Context) -> anyhow::Result<Exit> {
+    let good = [Done::Untagged, Done::Deleted, Done::Updated, Done::Gone].map(|done| applied.count(done)).iter().sum::<usize>();
     let (failed, skipped, interrupted) =
         (applied.count(Done::Failed), applied.count(Done::Skipped), applied.count(Done::Interrupted));
     let machine = context.globals.output.is_machine();
@@ -187,8 +207,8 @@ fn tell(prepared: &[Prepared], applied: Applied, context: &Context) -> anyhow::R
     for outcome in &applied.outcomes {
         let message = outcome.message.as_deref().unwrap_or_default();
         match outcome.result {
-            Done::Untagged | Done::Deleted if message.is_empty() => {}
-            Done::Untagged | Done::Deleted => context.printer.warn(format!("{}: {message}", outcome.reference)),
+            Done::Untagged | Done::Deleted | Done::Updated if message.is_empty() => {}
+            Done::Untagged | Done::Deleted | Done::Updated => context.printer.warn(format!("{}: {message}", outcome.reference)),
             Done::Gone => context.printer.note(format!("{} was already gone", outcome.reference)),
             Done::Skipped => context.printer.warn(format!("left alone: {}: {message}", outcome.reference)),
             // a single failure is told as the error that ends the command
@@ -199,13 +219,15 @@ fn tell(prepared: &[Prepared], applied: Applied, context: &Context) -> anyhow::R
     }
     let deleted: Vec<&Outcome> =
         applied.outcomes.iter().filter(|outcome| matches!(outcome.result, Done::Untagged | Done::Deleted)).collect();
+    let undo = run.map(|run| format!("; undo with: regctl undo {run}")).unwrap_or_default();
     match deleted.as_slice() {
+        [] if run.is_some() => context.printer.note(format!("What may have changed is kept{undo}")),
         [] => {}
-        [one] => context.printer.done(format!("deleted {}", one.reference)),
-        many => context.printer.done(format!(
-            "deleted {}",
-            units::plural(many.len(), if applied.count(Done::Deleted) == 0 { "tag" } else { "thing" })
-        )),
+        [one] => context.printer.done(format!("deleted {}{undo}", one.reference)),
+        many => {
+            let what = tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()));
+            context.printer.done(format!("deleted {what}{undo}"));
+        }
     }
     if applied.count(Done::Deleted) > 0 {
         context.printer.note("Space comes back when the registry's own garbage collection runs.");
@@ -224,6 +246,16 @@ fn tell(prepared: &[Prepared], applied: Applied, context: &Context) -> anyhow::R
             .into()),
         (_, 0) => Err(failure(prepared, applied)),
         _ => Ok(Exit::Partial),
+    }
+}
+
+/// `2 tags and 5 manifests`, of full references.
+pub(super) fn tags_and_manifests<'a>(references: impl Iterator<Item = &'a str>) -> String {
+    let (manifests, tags): (Vec<&str>, Vec<&str>) = references.partition(|reference| reference.contains('@'));
+    match (tags.len(), manifests.len()) {
+        (tags, 0) => units::plural(tags, "tag"),
+        (0, manifests) => units::plural(manifests, "manifest"),
+        (tags, manifests) => format!("{} and {}", units::plural(tags, "tag"), units::plural(manifests, "manifest")),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::catalogue;
 use crate::credentials::{StoreError, Unavailable};
 use crate::duration::InvalidDuration;
 use crate::files::NoHome;
+use crate::journal;
 use crate::oci::InvalidName;
 use crate::output::{Printer, ReportError};
 use crate::registry::{self, ErrorKind};
@@ -101,6 +102,8 @@ fn classify(error: &(dyn StdError + 'static), explained: &mut Explained) -> bool
     } else if let Some(error) = error.downcast_ref::<catalogue::Invalid>() {
         explained.exit = Exit::Usage;
         explained.hints = error.hint.iter().cloned().collect();
+    } else if let Some(error) = error.downcast_ref::<journal::Error>() {
+        (explained.exit, explained.hints) = super::journal::hints(error);
     } else if let Some(error) = error.downcast_ref::<StoreError>() {
         explained.exit = Exit::Credential;
         explained.hints = error.hints(None);
@@ -138,6 +141,7 @@ fn exit_of_catalogue(error: &catalogue::Error) -> Exit {
         catalogue::Error::File(_) | catalogue::Error::Unfaithful { .. } => Exit::Failure,
         catalogue::Error::Broken { .. }
         | catalogue::Error::NewerSchema { .. }
+        | catalogue::Error::Declaration { .. }
         | catalogue::Error::Invalid(_)
         | catalogue::Error::Name(_)
         | catalogue::Error::Duration(_)

@@ -57,7 +57,7 @@ pub struct FieldArgs {
     /// When the secret stops working
     #[arg(long, value_name = "TIME")]
     credential_expires_at: Option<Timestamp>,
-    /// Allow connections to these addresses only; can be repeated
+    /// Allow connections to these addresses only, of the registry, its token server and its storage; can be repeated
     #[arg(long, value_name = "SUBNET")]
     allow_subnet: Vec<String>,
     /// The vendor's own API, where it isn't in the usual place

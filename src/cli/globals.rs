@@ -67,6 +67,10 @@ pub struct Globals {
     /// Use this catalogue file
     #[arg(long, global = true, env = "REGCTL_CATALOGUE", value_name = "FILE", hide_env = true, value_hint = clap::ValueHint::FilePath)]
     pub catalogue: Option<PathBuf>,
+
+    /// Reach registries that have an allow-list through a proxy too, where it can't be enforced
+    #[arg(long, global = true, env = "REGCTL_ALLOW_PROXY", hide_env = true)]
+    pub allow_proxy: bool,
 }
 
 impl Globals {

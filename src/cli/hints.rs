@@ -5,6 +5,10 @@ use crate::registry::{Error, ErrorKind};
 
 /// The hints for a registry error, most useful first.
 pub(super) fn for_registry(error: &Error) -> Vec<String> {
+    // who knows the vendor knows better
+    if let Some(remedy) = error.remedies() {
+        return vec![remedy.to_owned()];
+    }
     let name = error.subject().split('/').next().unwrap_or_default();
     let hint = match error.kind() {
         ErrorKind::NotFound => return Vec::new(),

@@ -6,10 +6,12 @@
 
 mod activate;
 mod add;
+mod apply;
 mod apply_plan;
 mod args;
 mod blob;
 mod catalogue;
+mod check;
 mod complete;
 mod completions;
 mod context;
@@ -23,11 +25,15 @@ pub mod error;
 mod exit;
 mod export;
 mod fields;
+mod foreign;
 mod get;
 mod globals;
 mod hints;
+mod history;
 mod import;
 mod inspect;
+mod journal;
+mod known;
 mod last_check;
 mod list;
 mod login;
@@ -41,9 +47,13 @@ mod purge;
 mod remove;
 mod repo;
 mod restore;
+mod schedule;
+mod search;
 mod serve;
 mod set_default;
 mod tag;
+mod token;
+mod undo;
 mod update;
 mod wallet;
 
@@ -80,6 +90,7 @@ struct Cli {
 enum Command {
     Add(Box<add::Args>),
     Update(Box<update::Args>),
+    Apply(apply::Args),
     #[command(visible_alias = "ls")]
     List(list::Args),
     #[command(visible_alias = "show")]
@@ -93,16 +104,22 @@ enum Command {
     Purge(purge::Args),
     Import(import::Args),
     Export(export::Args),
-    #[command(subcommand)]
+    #[command(subcommand, aliases = ["repos", "repository", "repositories"])]
     Repo(repo::Command),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "tags")]
     Tag(tag::Command),
     Inspect(inspect::Args),
-    #[command(subcommand)]
+    Search(search::Args),
+    #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
-    #[command(subcommand)]
+    #[command(subcommand, alias = "blobs")]
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
+    #[command(subcommand)]
+    Schedule(schedule::Command),
+    History(history::Args),
+    Undo(undo::Args),
+    Check(check::Args),
     Completions(completions::Args),
     Demo(demo::Args),
     Doctor(doctor::Args),
@@ -110,6 +127,15 @@ enum Command {
     Logout(logout::Args),
     Man(man::Args),
     Serve(serve::Args),
+    Token(token::Args),
+    #[command(subcommand, hide = true)]
+    Image(foreign::Image),
+    #[command(hide = true)]
+    Artifact(foreign::Words),
+    #[command(hide = true)]
+    Config(foreign::Words),
+    #[command(hide = true)]
+    Registry(foreign::Words),
 }
 
 impl Command {
@@ -117,6 +143,7 @@ impl Command {
         match self {
             Command::Add(args) => add::run(args, context),
             Command::Update(args) => update::run(args, context),
+            Command::Apply(args) => apply::run(args, context),
             Command::List(args) => list::run(args, context),
             Command::Get(args) => get::run(args, context),
             Command::SetDefault(args) => set_default::run(args, context),
@@ -130,9 +157,14 @@ impl Command {
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),
+            Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
+            Command::Schedule(command) => command.run(context),
+            Command::History(args) => history::run(args, context),
+            Command::Undo(args) => undo::run(args, context),
+            Command::Check(args) => check::run(args, context),
             Command::Completions(args) => completions::run(args, context),
             Command::Demo(args) => demo::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
@@ -140,6 +172,11 @@ impl Command {
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
             Command::Serve(args) => serve::run(args, context),
+            Command::Token(args) => token::run(args, context),
+            Command::Image(command) => command.run(context),
+            Command::Artifact(words) => words.run("artifact"),
+            Command::Config(words) => words.run("config"),
+            Command::Registry(words) => words.run("registry"),
         }
     }
 }
@@ -167,6 +204,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         printer,
         globals: cli.globals,
         environment,
+        command_line: journal::command_line(&args),
         now,
         wallet: OnceLock::new(),
         stats: Arc::default(),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::args::TargetArgs;
 use super::{Context, Exit, Refusal, prompt};
-use crate::catalogue::{Catalogue, Place, State, Target, TargetOptions};
-use crate::connect::Connector;
+use crate::catalogue::{Address, Catalogue, Entry, Name, Place, Target, TargetOptions};
+use crate::connect::Way;
 use crate::credentials::Credential;
 use crate::oci::{Digest, Repository, Selector, Tag};
 use crate::operations::Failure;
@@ -71,14 +71,25 @@ impl Context {
 
     /// A repository.
     pub fn open_repository(&self, args: &TargetArgs, text: &str) -> anyhow::Result<OpenedRepository> {
+        let (catalogue, place, repository) = self.find_repository(args, text)?;
+        let opened = self.open_place(&catalogue, &place, self.explicit(args)?)?;
+        Ok(OpenedRepository { registry: opened.registry, address: opened.address, repository })
+    }
+
+    /// A repository and the way to its registry.
+    pub fn open_way(&self, args: &TargetArgs, text: &str) -> anyhow::Result<(Way, Repository)> {
+        let (catalogue, place, repository) = self.find_repository(args, text)?;
+        Ok((self.way(&catalogue, &place, self.explicit(args)?)?, repository))
+    }
+
+    fn find_repository(&self, args: &TargetArgs, text: &str) -> anyhow::Result<(Catalogue, Place, Repository)> {
         let catalogue = self.catalogue()?;
         let target = catalogue.target(text, &self.options(args, self.shell_default().as_deref()))?;
         if target.tag.is_some() || target.digest.is_some() {
             return Err(Refusal::usage(format!("`{text}` names one image; this command takes a repository")).into());
         }
         let repository = repository(&target, text)?;
-        let opened = self.open_place(&catalogue, &target.place, self.explicit(args)?)?;
-        Ok(OpenedRepository { registry: opened.registry, address: opened.address, repository })
+        Ok((catalogue, target.place, repository))
     }
 
     /// A manifest by tag or digest.
@@ -123,41 +134,44 @@ impl Context {
     }
 
     fn open_place(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>) -> anyhow::Result<OpenedRegistry> {
-        let connector = Connector::new(self.wallet(), Arc::clone(&self.stats), explicit);
-        match place {
-            Place::AdHoc(address) => Ok(OpenedRegistry {
-                registry: connector.ad_hoc(address),
-                address: address.to_string(),
-                namespace: None,
-                configured: Vec::new(),
-            }),
+        let registry = Arc::clone(self.way(catalogue, place, explicit)?.registry());
+        Ok(match place {
+            Place::AdHoc(address) => {
+                OpenedRegistry { registry, address: address.to_string(), namespace: None, configured: Vec::new() }
+            }
             Place::Entry(name) => {
-                let entry = catalogue.get(name.as_str()).expect("a target's entry is in the catalogue it came from");
-                match entry.state {
-                    State::Active => {}
-                    State::Inactive => {
-                        return Err(Refusal::new(Exit::Conflict, format!("{name} is inactive"))
-                            .hint(format!("regctl activate {name}"))
-                            .into());
-                    }
-                    State::Removed => {
-                        return Err(Refusal::new(Exit::Conflict, format!("{name} is removed"))
-                            .hint(format!("regctl restore {name}"))
-                            .into());
-                    }
-                }
-                Ok(OpenedRegistry {
-                    registry: connector.entry(name, entry, true)?,
+                let entry = entry_of(catalogue, name);
+                OpenedRegistry {
+                    registry,
                     address: entry.address.as_ref().map(ToString::to_string).unwrap_or_default(),
                     namespace: entry.namespace.as_ref().map(ToString::to_string),
                     configured: entry.repositories.clone(),
-                })
+                }
             }
+        })
+    }
+
+    /// The way to a registry, unless its state forbids to go it.
+    fn way(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>) -> anyhow::Result<Way> {
+        let connector = self.connector(explicit);
+        let name = match place {
+            Place::AdHoc(address) => return Ok(connector.ad_hoc_way(address)?),
+            Place::Entry(name) => name,
+        };
+        let entry = catalogue.usable(name)?;
+        self.warn_of_unverified(name, entry);
+        Ok(connector.way(name, entry, true)?)
+    }
+
+    /// Says so at every use, when certificates are not verified (SPEC §3).
+    pub(super) fn warn_of_unverified(&self, name: &Name, entry: &Entry) {
+        if entry.address.as_ref().is_some_and(Address::is_ssl) && !entry.tls.is_verified() {
+            self.printer.warn(format!("certificates of {name} are not verified"));
         }
     }
 
     /// The credential of the command line.
-    fn explicit(&self, args: &TargetArgs) -> anyhow::Result<Option<Credential>> {
+    pub(super) fn explicit(&self, args: &TargetArgs) -> anyhow::Result<Option<Credential>> {
         match (&args.username, args.password_stdin) {
             (Some(username), true) => {
                 if let Some(known) = self.password.get() {
@@ -186,6 +200,10 @@ impl Context {
         }
         if failed.is_empty() { Exit::Done } else { Exit::Partial }
     }
+}
+
+fn entry_of<'a>(catalogue: &'a Catalogue, name: &Name) -> &'a Entry {
+    catalogue.get(name.as_str()).expect("a target's entry is in the catalogue it came from")
 }
 
 /// The repository of a target that has to have one.

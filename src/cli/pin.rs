@@ -2,7 +2,6 @@
 
 use super::{Context, Exit, Refusal, prompt};
 use crate::catalogue::{Entry, Name, Pin};
-use crate::connect::Connector;
 use crate::output::units;
 
 /// The fingerprint that the person accepted.
@@ -16,7 +15,7 @@ pub(super) fn ask(context: &Context, name: &Name, entry: &Entry) -> anyhow::Resu
     // it is only looked at, and nothing but the greeting is sent before the person has agreed
     let mut looked_at = entry.clone();
     looked_at.tls.pin_sha256 = None;
-    let client = Connector::new(context.wallet(), Default::default(), None).client(name, &looked_at, true)?;
+    let client = context.connector(None).client(name, &looked_at, true)?;
     let certificate = context.block_on(async { Ok(client.peer_certificate().await?) })?;
     let known = |field: Option<String>| field.unwrap_or_else(|| "unknown".to_owned());
     context.printer.note(format!("{} shows this certificate:", client.base().host_str().unwrap_or(name.as_str())));

@@ -1,9 +1,11 @@
-//! The places of secrets as the command line opens them: this environment, this home, questions on this terminal.
+//! The places of secrets as the command line opens them: this environment, this home, questions on this terminal. And what connects with
+//! them.
 
 use std::sync::Arc;
 
 use super::{Context, prompt};
-use crate::credentials::{AskPassphrase, EncryptedFile, Keyring, Lookup, Passphrase, Secret, Wallet};
+use crate::connect::Connector;
+use crate::credentials::{AskPassphrase, Credential, EncryptedFile, Keyring, Lookup, Passphrase, Secret, Wallet};
 use crate::files::Place;
 use crate::output::Printer;
 
@@ -17,6 +19,11 @@ impl Context {
     /// The places of secrets of this run. Opens none of them; the same value each time, so that each is opened at most once.
     pub fn wallet(&self) -> Arc<Wallet> {
         Arc::clone(self.wallet.get_or_init(|| Arc::new(self.new_wallet())))
+    }
+
+    /// What makes connections in this run. `explicit` is a credential that wins over all others.
+    pub fn connector(&self, explicit: Option<Credential>) -> Connector {
+        Connector::new(self.wallet(), Arc::clone(&self.stats), explicit).allow_proxy(self.globals.allow_proxy)
     }
 
     fn new_wallet(&self) -> Wallet {

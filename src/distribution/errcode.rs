@@ -11,6 +11,24 @@ use crate::transport::Answer;
 /// How much of a server's own words is repeated.
 const SHOWN: usize = 300;
 
+/// Where gateways and vendors' own APIs have an error's code: Harbor and Alibaba, Google, IONOS, Quay, Amazon, Tencent.
+const CODES: &[&str] =
+    &["/code", "/Code", "/error/status", "/messages/0/errorCode", "/error_type", "/__type", "/Response/Error/Code", "/error_code"];
+/// Where they have its words.
+const MESSAGES: &[&str] = &[
+    "/message",
+    "/Message",
+    "/details",
+    "/error_message",
+    "/detail",
+    "/error/message",
+    "/error_description",
+    "/messages/0/message",
+    "/Response/Error/Message",
+    "/error_msg",
+    "/error",
+];
+
 /// What a server says of an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerError {
@@ -42,9 +60,11 @@ impl ServerError {
     fn of_json(value: &Value) -> ServerError {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(clean);
         let Some(first) = value.get("errors").and_then(Value::as_array).and_then(|errors| errors.first()) else {
-            // What gateways and vendors' own APIs write.
-            let message = ["message", "details", "error"].into_iter().find_map(|key| text(value, key));
-            return ServerError { code: text(value, "code"), message };
+            let find = |places: &[&str]| {
+                let texts = places.iter().filter_map(|place| value.pointer(place)).filter_map(Value::as_str);
+                texts.filter(|text| !text.is_empty()).map(clean).next()
+            };
+            return ServerError { code: find(CODES), message: find(MESSAGES) };
         };
         let message = text(first, "message");
         let detail = first.get("detail").and_then(Value::as_str).filter(|text| !text.is_empty()).map(clean);
@@ -117,7 +137,7 @@ fn detail(answer: &Answer, kind: ErrorKind, said: &ServerError) -> String {
 }
 
 /// A server's words without anything that a terminal would obey or that hides what is written, and cut to a length.
-fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let mut clean = String::new();
     for (position, c) in text.chars().enumerate() {
         if position == SHOWN {

@@ -133,17 +133,14 @@ fn delete_request(v2: &V2, repository: &Repository, digest: &Digest) -> Request 
 }
 
 /// Why there is no deleting, and how the one who runs the server can change that.
-fn no_delete(subject: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, DELETE, subject).because(
-        "this registry doesn't delete; distribution does with `storage.delete.enabled: true` or REGISTRY_STORAGE_DELETE_ENABLED=true, \
-         unless it is read-only or a pull-through cache",
-    )
+fn no_delete(v2: &V2, subject: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, DELETE, subject).because(v2.quirks.no_delete)
 }
 
 pub(super) async fn delete(v2: &V2, repository: &Repository, digest: &Digest) -> Result<bool> {
     let subject = v2.subject(repository, &format!("@{digest}"));
     if v2.delete.get() == Support::Unsupported {
-        return Err(no_delete(&subject));
+        return Err(no_delete(v2, &subject));
     }
     let answer = v2.client.send(delete_request(v2, repository, digest)).await.map_err(|error| error.on(DELETE, &subject))?;
     let said = ServerError::read(&answer);
@@ -159,15 +156,21 @@ pub(super) async fn delete(v2: &V2, repository: &Repository, digest: &Digest) ->
         404 => match head(v2, repository, &Selector::Digest(digest.clone())).await {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(answer.repeated),
             Err(error) => Err(error.on(DELETE, subject)),
-            Ok(_) => Err(no_delete(&subject).answered(status, said.code)),
+            Ok(_) => Err(no_delete(v2, &subject).answered(status, said.code)),
         },
+        // Where deleting is known to be possible, this one thing is in use or locked (Azure, Quay while it is read-only).
+        405 if v2.quirks.delete == Support::Native => Err(error(&answer, DELETE, subject).means(ErrorKind::Conflict)),
+        // zot speaks of this one manifest: an index lists it.
+        405 if said.is(&["DENIED"]) => Err(Error::new(ErrorKind::Conflict, DELETE, subject)
+            .answered(status, said.code)
+            .because("the server says that something still refers to it")),
         405 | 501 => {
             v2.delete.is(Support::Unsupported);
-            Err(no_delete(&subject).answered(status, said.code))
+            Err(no_delete(v2, &subject).answered(status, said.code))
         }
         400 if said.is(&["UNSUPPORTED"]) => {
             v2.delete.is(Support::Unsupported);
-            Err(no_delete(&subject).answered(status, said.code))
+            Err(no_delete(v2, &subject).answered(status, said.code))
         }
         _ => Err(error(&answer, DELETE, subject)),
     }

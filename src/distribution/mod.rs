@@ -8,6 +8,7 @@ mod errcode;
 mod manifests;
 mod ping;
 mod quirks;
+mod rate_limit;
 mod referrers;
 mod repositories;
 mod schema1;
@@ -25,8 +26,9 @@ use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
 use crate::registry::{BlobStream, Capabilities, Error, ErrorKind, Ping, Referrers, Registry, Result, Support, TagEntry};
 use crate::transport::{Answer, Client, Scope};
 
-pub use errcode::{ServerError, error};
-pub use quirks::{KNOWN_REALMS, Quirks};
+pub use errcode::{ServerError, clean, error};
+pub use quirks::Quirks;
+pub use rate_limit::rate_limit;
 
 /// How long a list may take to begin: registries on object storage walk all of it first (distribution#3678).
 const LIST_PATIENCE: Duration = Duration::from_secs(120);
@@ -66,7 +68,7 @@ impl V2 {
     }
 
     /// `name/repository` with what follows, for errors.
-    fn subject(&self, repository: &Repository, rest: &str) -> String {
+    pub fn subject(&self, repository: &Repository, rest: &str) -> String {
         format!("{}/{repository}{rest}", self.name)
     }
 
@@ -169,6 +171,10 @@ impl Registry for V2 {
         manifests::probe_delete(self, repository).await
     }
 
+    async fn probe_untag(&self, repository: &Repository) -> Result<Support> {
+        tags::probe_untag(self, repository).await
+    }
+
     async fn delete_repository(&self, repository: &Repository) -> Result<bool> {
         Err(repositories::no_delete(self, repository))
     }
@@ -194,13 +200,26 @@ impl Registry for V2 {
     }
 }
 
-/// Reads a JSON answer; anything else is not what the specification says.
-fn json<T: serde::de::DeserializeOwned>(answer: &Answer, operation: &'static str, subject: &str) -> Result<T> {
-    serde_json::from_slice(&answer.body).map_err(|why| {
-        let what = if answer.media_type() == "text/html" { "a web page" } else { "something that is not the JSON it should be" };
-        Error::new(ErrorKind::Protocol, operation, subject)
-            .answered(answer.status.as_u16(), None)
-            .because(format!("it answered with {what}"))
-            .caused_by(why)
-    })
+/// Reads a JSON object; anything else is not what the specification says.
+fn object<T: serde::de::DeserializeOwned>(answer: &Answer, operation: &'static str, subject: &str) -> Result<T> {
+    // a list of values would be read as the fields of the object that should be there
+    let is_object = answer.body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let read = if is_object { serde_json::from_slice(&answer.body) } else { Err(serde::de::Error::custom("it is no object")) };
+    read.map_err(|why| not_json(answer, operation, subject, why))
+}
+
+/// Reads a vendor's JSON answer.
+///
+/// # Errors
+/// [`ErrorKind::Protocol`] when it isn't JSON, or not of this shape.
+pub fn json<T: serde::de::DeserializeOwned>(answer: &Answer, operation: &'static str, subject: &str) -> Result<T> {
+    serde_json::from_slice(&answer.body).map_err(|why| not_json(answer, operation, subject, why))
+}
+
+fn not_json(answer: &Answer, operation: &'static str, subject: &str, why: serde_json::Error) -> Error {
+    let what = if answer.media_type() == "text/html" { "a web page" } else { "something that is not the JSON it should be" };
+    Error::new(ErrorKind::Protocol, operation, subject)
+        .answered(answer.status.as_u16(), None)
+        .because(format!("it answered with {what}"))
+        .caused_by(why)
 }

@@ -28,7 +28,7 @@ pub(super) async fn ping(v2: &V2) -> Result<Ping> {
         signed_in: (answer.signed_in && scheme != "none").then_some(true),
         #[expect(clippy::disallowed_methods, reason = "the server's clock is compared with the real one")]
         clock_offset: clock_offset(&answer, Timestamp::now()),
-        rate_limit: rate_limit(&answer),
+        rate_limit: super::rate_limit(&answer.headers),
     })
 }
 
@@ -45,12 +45,4 @@ fn version(answer: &Answer) -> Option<String> {
 
 fn clock_offset(answer: &Answer, now: Timestamp) -> Option<i64> {
     Some(http_date(answer.header("date")?)?.as_second() - now.as_second())
-}
-
-fn rate_limit(answer: &Answer) -> Option<String> {
-    let parts: Vec<String> = ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"]
-        .into_iter()
-        .filter_map(|name| Some(format!("{name}: {}", answer.header(name)?)))
-        .collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -17,6 +17,8 @@ pub struct Quirks {
     pub delete: Support,
     /// The referrers API: `Native`, `Emulated` (the fallback tag) or `Unknown`.
     pub referrers: Support,
+    /// Why nothing is deleted where the server refuses to, and who can change that.
+    pub no_delete: &'static str,
     /// Whether deleting a random digest tells if deleting is enabled. True of distribution; elsewhere 404 may come first.
     pub probe_tells: bool,
 }
@@ -30,17 +32,9 @@ impl Default for Quirks {
             untag: Support::Unknown,
             delete: Support::Unknown,
             referrers: Support::Unknown,
+            no_delete: "this registry doesn't delete; distribution does with `storage.delete.enabled: true` or \
+                        REGISTRY_STORAGE_DELETE_ENABLED=true, unless it is read-only or a pull-through cache",
             probe_tells: true,
         }
     }
 }
-
-/// Registries whose token server is known to be on another host, as (registry host, token server host). Only these may be told a credential
-/// without a word from the user.
-pub const KNOWN_REALMS: &[(&str, &str)] = &[
-    ("registry-1.docker.io", "auth.docker.io"),
-    ("index.docker.io", "auth.docker.io"),
-    ("docker.io", "auth.docker.io"),
-    ("registry.hub.docker.com", "auth.docker.io"),
-    ("registry.gitlab.com", "gitlab.com"),
-];

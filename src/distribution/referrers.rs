@@ -39,7 +39,7 @@ async fn by_api(v2: &V2, repository: &Repository, subject: &Digest) -> Result<Op
         let said = ServerError::read(answer);
         match answer.status.as_u16() {
             200..=299 if answer.media_type() != "text/html" => {
-                let index: Index = super::json(answer, OPERATION, &name)?;
+                let index: Index = super::object(answer, OPERATION, &name)?;
                 Ok(index.manifests)
             }
             // Quay doesn't know the digest.

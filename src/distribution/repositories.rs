@@ -36,7 +36,7 @@ pub(super) fn list(v2: &V2) -> BoxStream<'_, Result<Vec<Repository>>> {
 fn read(v2: &V2, answer: &Answer) -> Result<Vec<String>> {
     match answer.status.as_u16() {
         200..=299 => {
-            let catalog: Catalog = super::json(answer, OPERATION, &v2.name)?;
+            let catalog: Catalog = super::object(answer, OPERATION, &v2.name)?;
             v2.list.is(Support::Native);
             Ok(catalog.repositories.into_iter().flatten().collect())
         }

@@ -43,6 +43,11 @@ impl Descriptor {
         }
     }
 
+    /// Whether this layer is fetched from elsewhere, so that the registry need not have it (image-spec 1.1 "non-distributable layers").
+    pub fn is_stored_elsewhere(&self) -> bool {
+        self.media_type.contains(".foreign.") || self.media_type.contains("nondistributable")
+    }
+
     /// Whether this child of an index is an attestation that BuildKit keeps beside the images, not an image to run.
     pub fn is_attestation(&self) -> bool {
         self.annotations.get("vnd.docker.reference.type").is_some_and(|kind| kind == "attestation-manifest")

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Content;
-use crate::oci::{Descriptor, Digest, ImageManifest, Manifest};
+use crate::oci::{Descriptor, Digest, ImageManifest, Manifest, media_type};
 use crate::registry::Result;
 
 /// Indexes may list indexes; real ones are two deep, a hostile one could be endless.
@@ -38,6 +38,16 @@ impl Shape {
             Shape::Artifact => "artifact",
             Shape::Schema1 => "schema 1",
             Shape::Unknown => "unknown",
+        }
+    }
+
+    /// The kind that a manifest's media type alone tells, if it tells any: an artifact looks like an image.
+    pub fn of_type(kind: &str) -> Option<Shape> {
+        match kind {
+            kind if media_type::is_index(kind) => Some(Shape::Index),
+            kind if media_type::is_schema1(kind) => Some(Shape::Schema1),
+            media_type::DOCKER_MANIFEST => Some(Shape::Image),
+            _ => None,
         }
     }
 

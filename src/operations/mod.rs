@@ -8,14 +8,18 @@ pub mod apply;
 pub mod check;
 mod content;
 pub mod delete;
+mod fallback;
 pub mod filter;
-mod graph;
 pub mod image;
 pub mod inspect;
+pub mod inventory;
 mod placeholder;
 pub mod plan;
+pub mod removal;
 pub mod repositories;
+pub mod search;
 pub mod tags;
+pub mod undo;
 
 pub use content::Content;
 

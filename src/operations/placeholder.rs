@@ -10,41 +10,48 @@ use crate::registry::{Error, ErrorKind, Registry, Result, Support};
 /// Marks the placeholder, so that one left behind explains itself.
 const MARK: &str = "io.regctl.placeholder";
 
-/// Takes one tag away by way of a placeholder. The tag has to be on `digest` still. If any step after the push fails, the tag is put
-/// back.
-pub(super) async fn untag(registry: &dyn Registry, repository: &Repository, tag: &Tag, digest: &Digest) -> Result<()> {
-    let selector = Selector::Tag(tag.clone());
-    let subject = || reference(registry, repository, &selector);
+/// Makes a placeholder for a tag that points at `original`, once it is certain that the server would delete it again. Changes nothing.
+pub(super) async fn make(
+    registry: &dyn Registry,
+    repository: &Repository,
+    tag: &Tag,
+    original: &RawManifest,
+) -> Result<RawManifest> {
+    let subject = reference(registry, repository, &tag.clone().into());
     match registry.probe_delete(repository).await? {
         Support::Native | Support::Api => {}
         _ => {
-            return Err(Error::new(ErrorKind::Unsupported, "delete", subject())
+            return Err(Error::new(ErrorKind::Unsupported, "delete", subject)
                 .because("deleting by digest is switched off on this server, so the placeholder would stay"));
         }
     }
-    let original = registry.manifest(repository, &selector).await?;
-    if original.digest != *digest {
-        return Err(Error::new(ErrorKind::Conflict, "delete", subject()).because("the tag has moved since the plan was made"));
-    }
-    let placeholder = placeholder(&original).ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, "delete", subject()).because("its manifest has a format that can't carry a placeholder")
-    })?;
-    let confirmed = match registry.put_manifest(repository, &selector, &placeholder).await {
-        Ok(confirmed) => confirmed,
-        // the answer may have been lost after the server did it
-        Err(error) => return Err(put_back(registry, repository, &selector, &original, error).await),
-    };
+    placeholder(original).ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, "delete", subject).because("its manifest has a format that can't carry a placeholder")
+    })
+}
+
+/// Takes one tag away by way of a placeholder. If any step after the push fails, the tag is put back.
+pub(super) async fn untag(
+    registry: &dyn Registry,
+    repository: &Repository,
+    tag: &Tag,
+    original: &RawManifest,
+    placeholder: &RawManifest,
+) -> Result<()> {
+    let selector = Selector::Tag(tag.clone());
     let step = async {
+        let confirmed = registry.put_manifest(repository, &selector, placeholder).await?;
         let now = registry.head(repository, &selector).await?;
-        if now.digest != confirmed || confirmed == *digest {
-            return Err(Error::new(ErrorKind::Conflict, "delete", subject()).because("the tag moved while it was being freed"));
+        if now.digest != confirmed || confirmed == original.digest {
+            return Err(Error::new(ErrorKind::Conflict, "delete", reference(registry, repository, &selector))
+                .because("the tag moved while it was being freed"));
         }
-        registry.delete_manifest(repository, &confirmed).await?;
-        Ok(())
+        registry.delete_manifest(repository, &confirmed).await
     };
     match step.await {
-        Ok(()) => Ok(()),
-        Err(error) => Err(put_back(registry, repository, &selector, &original, error).await),
+        Ok(_) => Ok(()),
+        // the answer to the push may have been lost after the server did it
+        Err(error) => Err(put_back(registry, repository, &selector, original, &placeholder.digest, error).await),
     }
 }
 
@@ -54,14 +61,29 @@ async fn put_back(
     repository: &Repository,
     selector: &Selector,
     original: &RawManifest,
+    placeholder: &Digest,
     error: Error,
 ) -> Error {
+    match registry.head(repository, selector).await {
+        // somebody else's push is none of ours to take back
+        Ok(now) if now.digest != *placeholder => return error,
+        _ => {}
+    }
     match registry.put_manifest(repository, selector, original).await {
-        Ok(_) => error,
+        Ok(_) => {
+            // nothing points at it any more; a server that keeps it keeps a few hundred bytes
+            let _ = registry.delete_manifest(repository, placeholder).await;
+            error
+        }
         Err(second) => Error::new(ErrorKind::Conflict, "put back", reference(registry, repository, selector))
             .because(format!("it should point at {} again; freeing it had failed: {error}", original.digest))
             .caused_by(second),
     }
+}
+
+/// Whether a manifest is a placeholder that was left behind.
+pub(super) fn is_placeholder(manifest: &RawManifest) -> bool {
+    manifest.parse().is_ok_and(|manifest| manifest.annotations().contains_key(MARK))
 }
 
 /// The original with a mark and a random number: refers to the same blobs, so nothing has to be uploaded, and has a digest of its own.
@@ -97,6 +119,7 @@ mod tests {
         let (one, two) = (placeholder(&original).unwrap(), placeholder(&original).unwrap());
         assert!(one.digest != original.digest && one.digest != two.digest);
         assert!(matches!(one.parse().unwrap(), Manifest::Image(_)));
+        assert!(is_placeholder(&one) && !is_placeholder(&original));
         assert!(placeholder(&RawManifest::new(media_type::DOCKER_SCHEMA1_SIGNED, "{}")).is_none());
     }
 }

@@ -110,6 +110,20 @@ pub enum Step {
         /// Steps of a lower stage come first: indexes before what they list.
         stage: u32,
     },
+    /// Referrers go from the list behind a fallback tag, because they are about to be deleted and their subject is not. The list that
+    /// this supersedes goes too.
+    Unlist {
+        /// The fallback tag.
+        tag: PlannedTag,
+        /// The list that it pointed at when the plan was made.
+        digest: Digest,
+        /// What goes from it.
+        referrers: Vec<Digest>,
+        /// Other tags on the same list, which is kept for them.
+        siblings: Vec<PlannedTag>,
+        /// As that of a manifest.
+        stage: u32,
+    },
     /// The whole repository goes, by the vendor's own call.
     DeleteRepository,
 }
@@ -150,7 +164,7 @@ impl RepositoryPlan {
         let tags = self.steps.iter().map(|step| match step {
             Step::Untag { .. } => 1,
             Step::DeleteManifest { tags, .. } => tags.len(),
-            Step::DeleteRepository => 0,
+            Step::Unlist { .. } | Step::DeleteRepository => 0,
         });
         tags.sum()
     }

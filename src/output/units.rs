@@ -41,6 +41,11 @@ pub fn date(then: Timestamp) -> String {
     then.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// The day in UTC: `2026-11-20`.
+pub fn day(then: Timestamp) -> String {
+    then.strftime("%Y-%m-%d").to_string()
+}
+
 /// Many digits, readable: `1,158`.
 pub fn count(number: usize) -> String {
     let digits = number.to_string();

@@ -47,27 +47,40 @@ pub struct Error {
     operation: &'static str,
     subject: String,
     status: Option<u16>,
-    code: Option<String>,
-    detail: Option<String>,
+    code: Option<Box<str>>,
+    detail: Option<Box<str>>,
+    remedy: Option<Box<str>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// An error of this kind: "can't `operation` `subject`", such as "list the tags of" "prod/web".
     pub fn new(kind: ErrorKind, operation: &'static str, subject: impl Into<String>) -> Error {
-        Error { kind, operation, subject: subject.into(), status: None, code: None, detail: None, source: None }
+        Error { kind, operation, subject: subject.into(), status: None, code: None, detail: None, remedy: None, source: None }
     }
 
     /// Adds why, in one clause without a full stop.
     pub fn because(mut self, detail: impl Into<String>) -> Error {
-        self.detail = Some(detail.into());
+        self.detail = Some(detail.into().into());
+        self
+    }
+
+    /// Adds what helps on this kind of registry: a thing to do, which stands before what helps in general.
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Error {
+        self.remedy = Some(remedy.into().into());
+        self
+    }
+
+    /// Says that it is an error of another kind, when it is known what this server means by its answer.
+    pub fn means(mut self, kind: ErrorKind) -> Error {
+        self.kind = kind;
         self
     }
 
     /// Adds the HTTP status and the server's error code, such as `MANIFEST_UNKNOWN`.
     pub fn answered(mut self, status: u16, code: Option<String>) -> Error {
         self.status = Some(status);
-        self.code = code;
+        self.code = code.map(Into::into);
         self
     }
 
@@ -99,6 +112,16 @@ impl Error {
         self.code.as_deref()
     }
 
+    /// What helps on this kind of registry.
+    pub fn remedies(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+
+    /// Why, in one clause, if that is known.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// On what it happened.
     pub fn subject(&self) -> &str {
         &self.subject
@@ -107,7 +130,7 @@ impl Error {
     /// Whether the rest of a batch would fail in the same way.
     pub fn stops_a_batch(&self) -> bool {
         use ErrorKind::*;
-        matches!(self.kind, CredentialRefused | CredentialMissing | CredentialUnavailable | Denied | Refused | Tls)
+        matches!(self.kind, CredentialRefused | CredentialMissing | CredentialUnavailable | Denied | Refused | Tls | Local)
     }
 }
 
@@ -130,6 +153,7 @@ impl fmt::Debug for Error {
             .field("status", &self.status)
             .field("code", &self.code)
             .field("detail", &self.detail)
+            .field("remedy", &self.remedy)
             .field("source", &self.source)
             .finish()
     }

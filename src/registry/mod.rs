@@ -27,6 +27,10 @@ pub struct TagEntry {
     pub name: String,
     /// What it points at, where the listing says so.
     pub digest: Option<Digest>,
+    /// Media type of its manifest, where the listing says so.
+    pub media_type: Option<String>,
+    /// `os/arch[/variant]` of its images, where the listing says so.
+    pub platforms: Option<Vec<String>>,
     /// Bytes of the image, where the listing says so.
     pub size: Option<u64>,
     /// When it was pushed, where the listing says so.
@@ -38,7 +42,15 @@ pub struct TagEntry {
 impl TagEntry {
     /// An entry of which only the name is known.
     pub fn named(name: impl Into<String>) -> TagEntry {
-        TagEntry { name: name.into(), digest: None, size: None, pushed_at: None, pulled_at: None }
+        TagEntry {
+            name: name.into(),
+            digest: None,
+            media_type: None,
+            platforms: None,
+            size: None,
+            pushed_at: None,
+            pulled_at: None,
+        }
     }
 }
 
@@ -53,8 +65,19 @@ pub struct Ping {
     pub signed_in: Option<bool>,
     /// The server's clock minus ours in seconds, from the `Date` header.
     pub clock_offset: Option<i64>,
-    /// `RateLimit-*` headers, as sent.
-    pub rate_limit: Option<String>,
+    /// How often it may be asked, where it says so.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// Requests in a span of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RateLimit {
+    /// How many are allowed.
+    pub limit: Option<u64>,
+    /// How many are left.
+    pub remaining: Option<u64>,
+    /// The span in seconds.
+    pub window_seconds: Option<u64>,
 }
 
 /// How a list of referrers came about.
@@ -82,6 +105,11 @@ pub trait Registry: Send + Sync {
 
     /// What it can do, as far as is known without asking.
     fn capabilities(&self) -> Capabilities;
+
+    /// Whether each manifest that is read counts against a limit of the person's, so that what lists tell has to do where it can.
+    fn counts_reads(&self) -> bool {
+        false
+    }
 
     /// How many requests at once this registry should see right now.
     fn concurrency(&self) -> usize;
@@ -114,6 +142,12 @@ pub trait Registry: Send + Sync {
     /// Whether deleting by digest is switched on, found out without deleting anything: by asking for the deletion of a random digest
     /// that can't be there.
     async fn probe_delete(&self, repository: &Repository) -> Result<Support>;
+
+    /// Whether one tag can be taken away and nothing else, found out without deleting anything: by asking for a random tag that can't be
+    /// there. What can't be told from that is [`Support::Unknown`].
+    async fn probe_untag(&self, _repository: &Repository) -> Result<Support> {
+        Ok(self.capabilities().untag)
+    }
 
     /// Deletes a whole repository by the vendor's own call. [`ErrorKind::Unsupported`] where there is none.
     async fn delete_repository(&self, repository: &Repository) -> Result<bool>;

@@ -86,6 +86,15 @@ impl Folder {
         }
     }
 
+    /// Takes a layout away. Its folder stays, because other repositories may be below it.
+    pub fn remove(&self, repository: &Repository) -> io::Result<()> {
+        let layout = self.layout(repository);
+        // without this file it is no layout any more, whatever else is left if we are interrupted
+        fs::remove_file(layout.join("oci-layout"))?;
+        fs::remove_file(layout.join("index.json"))?;
+        fs::remove_dir_all(layout.join("blobs"))
+    }
+
     /// Writes `index.json`: an entry a tag, and one for each manifest that neither a tag nor an index leads to.
     pub fn save(&self, repository: &Repository, held: &Held) -> io::Result<()> {
         let descriptor = |manifest: &RawManifest, tag: Option<&Tag>| {
@@ -201,6 +210,10 @@ mod tests {
         assert_eq!(storage.manifest(&app, &untagged.digest), Some(untagged));
         assert_eq!(storage.blob(&app, &blob).unwrap().unwrap(), "layer");
         assert!(storage.delete_manifest(&app, &tagged.digest).unwrap());
+        let other: Repository = "team/other".parse().unwrap();
+        storage.put_manifest(&other, tagged, Some(&tag)).unwrap();
+        assert!(storage.delete_repository(&other).unwrap() && !storage.delete_repository(&other).unwrap());
+        assert_eq!(Storage::folder(folder.path()).unwrap().repositories(), std::slice::from_ref(&app));
         let storage = Storage::folder(&folder.path().join("team/app")).unwrap();
         assert_eq!(storage.repositories(), ["app".parse().unwrap()], "a layout itself is one repository");
         assert_eq!(storage.tags(&"app".parse().unwrap()).unwrap(), []);

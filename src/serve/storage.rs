@@ -137,6 +137,24 @@ impl Storage {
         Ok(true)
     }
 
+    /// Every manifest of a repository, tagged or not, by digest.
+    pub fn manifests(&self, repository: &Repository) -> Vec<RawManifest> {
+        self.read().get(repository).map(|held| held.manifests().values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Takes a repository away with all that is in it; false if it was not there.
+    ///
+    /// # Errors
+    /// When the folder can't be written.
+    pub fn delete_repository(&self, repository: &Repository) -> io::Result<bool> {
+        let mut repositories = self.write();
+        let was_there = repositories.remove(repository).is_some();
+        if let Some(folder) = self.folder.as_ref().filter(|_| was_there) {
+            folder.remove(repository)?;
+        }
+        Ok(was_there)
+    }
+
     /// Takes a tag away; false if it was not there.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use url::Url;
 use super::challenge::{self, Challenge};
 use super::token::{self, TokenServer, Tokens};
 use super::wire::Wire;
-use super::{Answer, Request, Scopes, origin};
+use super::{Account, Answer, Request, Scopes, origin};
 use crate::credentials::{Credential, Found, Secret, Unavailable};
 use crate::registry::{Error, ErrorKind, Result};
 
@@ -87,13 +87,34 @@ impl Auth {
         self.learnt().scheme.clone()
     }
 
-    async fn credential(&self, wire: &Wire) -> Result<Option<&Found>> {
+    /// The token server that the registry names, if it may be told the credential.
+    pub async fn token_server(&self, wire: &Wire, root: &Url) -> Result<Option<Url>> {
+        self.learning.get_or_try_init(|| self.learn(wire, root)).await?;
+        match self.scheme() {
+            Some(Scheme::Bearer(server)) => super::realm::check(&wire.settings, &server.realm, true).map(|()| Some(server.realm)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whose credential is used; `None` when there is none, or nobody has asked for it yet.
+    pub fn account(&self) -> Option<Account> {
+        let found = self.credential.get()?.as_ref().ok()?.as_ref()?;
+        Some(Account { username: found.credential.username().map(str::to_owned), origin: found.origin.clone() })
+    }
+
+    pub async fn credential(&self, wire: &Wire) -> Result<Option<&Found>> {
+        if !self.credential.initialized() {
+            // A registry outside its allow-list is no reason to open a keyring.
+            wire.pool.admit(&wire.settings, &wire.settings.base).await?;
+        }
         let found = self
             .credential
             .get_or_init(|| async {
                 let found = wire.settings.credentials.credential().await;
-                if let Ok(Some(found)) = &found {
-                    tracing::debug!("credential for {} from {}", wire.settings.name, found.origin);
+                match &found {
+                    Ok(Some(found)) => tracing::info!("credential for {} from {}", wire.settings.name, found.origin),
+                    Ok(None) => tracing::info!("no credential for {}, asking as anyone", wire.settings.name),
+                    Err(_) => {}
                 }
                 found
             })
@@ -106,9 +127,19 @@ impl Auth {
         }
     }
 
+    /// The credential to send, which for some registries is made of the one that is kept.
+    async fn usable(&self, wire: &Wire) -> Result<Option<Credential>> {
+        match (self.credential(wire).await?, &wire.settings.exchange) {
+            (None, _) => Ok(None),
+            (Some(found), None) => Ok(Some(found.credential.clone())),
+            (Some(found), Some(exchange)) => exchange.exchange(&found.credential).await.map(Some),
+        }
+    }
+
     /// What `request` should carry, as far as is known.
     pub async fn authorize(&self, wire: &Wire, request: &Request, root: &Url) -> Result<Authorization> {
-        let found = self.credential(wire).await?.map(|found| &found.credential);
+        let usable = self.usable(wire).await?;
+        let found = usable.as_ref();
         if found.is_some() && request.url != *root {
             self.learning.get_or_try_init(|| self.learn(wire, root)).await?;
         }
@@ -141,7 +172,8 @@ impl Auth {
         sent: &Authorization,
         answer: &Answer,
     ) -> Result<Option<Authorization>> {
-        let found = self.credential(wire).await?.map(|found| &found.credential);
+        let usable = self.usable(wire).await?;
+        let found = usable.as_ref();
         if matches!(found, Some(Credential::RegistryToken(_))) {
             return Ok(None);
         }
@@ -238,6 +270,14 @@ fn read_challenge(wire: &Wire, answer: &Answer) -> Option<(Scheme, Scopes)> {
         Some((Scheme::Bearer(TokenServer { realm, service }), scopes))
     });
     bearer.or_else(|| all.iter().any(|challenge| challenge.scheme == "basic").then(|| (Scheme::Basic, Scopes::default())))
+}
+
+/// Realm and service of the challenge that would be followed, as the server wrote them.
+pub(super) fn shown_challenge(answer: &Answer) -> (Option<String>, Option<String>) {
+    let all = challenges(answer);
+    let of = |scheme: &str| all.iter().find(|challenge| challenge.scheme == scheme);
+    let param = |name: &str| of("bearer").or_else(|| of("basic")).and_then(|challenge| challenge.param(name)).map(str::to_owned);
+    (param("realm"), param("service"))
 }
 
 /// The scopes that are missing, if that is why the request was refused. A server may say so; and where the token server took the

@@ -1,18 +1,28 @@
 //! The client: addresses in, answers out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use super::auth::{self, Auth};
 use super::limit::Limiter;
+use super::login::{Desk, Takes};
 use super::origin;
-use super::pool::{self, Pool};
+use super::pool::Pool;
 use super::warning::Warnings;
 use super::wire::Wire;
-use super::{Answer, PeerCertificate, Request, Settings, Stats};
+use super::{Account, Answer, Greeting, PeerCertificate, Proxy, Request, SMALL_LIMIT, Scope, Settings, Stats, Tls};
+use crate::credentials::{Found, Secret};
 use crate::registry::{Error, ErrorKind, Result};
+
+/// How long work that a server does after its answer is waited for. What takes longer goes on without us.
+const MOST_PATIENCE: Duration = Duration::from_secs(300);
+/// How long a name may take to be looked up when it is only to be shown.
+const LOOKUP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One registry over HTTP. Clones share connections, tokens and everything learnt.
 #[derive(Clone)]
@@ -23,21 +33,59 @@ pub struct Client {
 struct Inner {
     wire: Wire,
     auth: Auth,
+    /// For an API that doesn't challenge.
+    desk: Option<Desk>,
     root: Url,
+}
+
+/// Whose rules for certificates an API is held to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The registry's: the API is on its host, or the user said where it is.
+    Registry,
+    /// Nobody's in particular: it is the vendor's, on a host that everybody knows.
+    Vendor,
 }
 
 impl Client {
     /// A client that has not done anything yet. Costs nothing: no file, no lookup, no connection.
-    pub fn new(mut settings: Settings) -> Client {
+    pub fn new(settings: Settings) -> Client {
+        Client::with(settings, None)
+    }
+
+    /// The client for the vendor's own API at `base`, which is signed in to with the same credential, in the way that `takes` says.
+    /// Nothing is sent to it before it is asked something.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] when the credential of a registry with https would travel without.
+    pub fn api(&self, base: Url, takes: Takes, owner: Owner) -> Result<Client> {
+        let own = &self.inner.wire.settings;
+        if own.base.scheme() == "https" && base.scheme() != "https" {
+            return Err(Error::new(ErrorKind::Refused, "ask the API of", &own.name)
+                .because(format!("{} is not protected by https", origin::shown(&base))));
+        }
+        let mut settings = own.clone();
+        if owner == Owner::Vendor && !origin::same_host(&own.base, &base) {
+            settings.tls = Tls::default();
+        }
+        // what is kept signs in to the API; what is made of it is for the registry
+        settings.exchange = None;
+        settings.base = base;
+        Ok(Client::with(settings, Some(Desk::new(takes))))
+    }
+
+    fn with(mut settings: Settings, desk: Option<Desk>) -> Client {
         origin::forget_user(&mut settings.base);
         settings.base.set_query(None);
         settings.base.set_fragment(None);
         let limiter = Arc::new(Limiter::new(settings.concurrency, settings.requests_per_second));
         let root = under(&settings.base, "/v2/");
+        let pool = Pool::new(&settings);
         Client {
             inner: Arc::new(Inner {
-                wire: Wire { settings, limiter, pool: Pool::new(), warnings: Warnings::default() },
+                wire: Wire { settings, limiter, pool, warnings: Warnings::default() },
                 auth: Auth::default(),
+                desk,
                 root,
             }),
         }
@@ -69,10 +117,37 @@ impl Client {
         self.inner.auth.scheme().map(|scheme| scheme.word())
     }
 
+    /// The user name of the credential, if there is a credential and it has one.
+    ///
+    /// # Errors
+    /// When there should be a credential and it can't be had.
+    pub async fn username(&self) -> Result<Option<String>> {
+        Ok(self.found().await?.and_then(|found| found.credential.username().map(str::to_owned)))
+    }
+
+    async fn found(&self) -> Result<Option<&Found>> {
+        self.inner.auth.credential(&self.inner.wire).await
+    }
+
+    /// The token server that the registry names, if it may be told the credential.
+    ///
+    /// # Errors
+    /// When the registry can't be asked, or names one that may not.
+    pub async fn token_server(&self) -> Result<Option<Url>> {
+        let Inner { wire, auth, root, .. } = &*self.inner;
+        auth.token_server(wire, root).await
+    }
+
     /// A request for `path`, which begins with `/` and stands after the registry's address. The parts of a path follow their grammar, so
     /// nothing has to be escaped that the URL doesn't escape itself.
     pub fn request(&self, method: Method, path: &str) -> Request {
         Request::new(method, under(self.base(), path))
+    }
+
+    /// A request for an address outside the registry, such as the vendor's own API. Elsewhere than at the registry's origin it goes without
+    /// the registry's credential, and has to bring what it needs.
+    pub fn request_at(&self, method: Method, url: Url) -> Request {
+        Request::new(method, url)
     }
 
     /// A request for an address that the server named in `Location`, relative to the address of `answer`. Behind a proxy servers often
@@ -103,7 +178,13 @@ impl Client {
     /// # Errors
     /// When there is no answer, or it breaks a rule of this module. Any status is an answer.
     pub async fn send(&self, request: Request) -> Result<Answer> {
-        let Inner { wire, auth, root } = &*self.inner;
+        let Inner { wire, auth, desk, root } = &*self.inner;
+        if let Some(desk) = desk {
+            return self.send_to_api(desk, request).await;
+        }
+        if !origin::same_origin(&request.url, &wire.settings.base) {
+            return wire.send(&request, None).await;
+        }
         let mut authorization = auth.authorize(wire, &request, root).await?;
         let mut answer = wire.send(&request, authorization.header.as_ref()).await?;
         let at_home = |answer: &Answer| origin::same_origin(&answer.url, &request.url);
@@ -126,17 +207,114 @@ impl Client {
         Ok(answer)
     }
 
+    /// Sends a request to an API that doesn't challenge. It never follows to another origin, because its headers would go along.
+    async fn send_to_api(&self, desk: &Desk, request: Request) -> Result<Answer> {
+        let wire = &self.inner.wire;
+        let request = request.stays();
+        let found = self.found().await?;
+        let mut pass = desk.pass(wire, found, &request, None).await?;
+        let mut answer = wire.send(&request.clone().with_headers(&pass.headers), None).await?;
+        if answer.status == StatusCode::UNAUTHORIZED
+            && let Some(spent) = &pass.used
+        {
+            pass = desk.pass(wire, found, &request, Some(spent)).await?;
+            answer = wire.send(&request.with_headers(&pass.headers), None).await?;
+        }
+        answer.signed_in = pass.signed_in;
+        Ok(answer)
+    }
+
+    /// Sends `request` again and again, with growing pauses, until `done` says so of an answer.
+    ///
+    /// # Errors
+    /// As [`Client::send`], and [`ErrorKind::Unreachable`] when it takes too long.
+    pub async fn poll(&self, request: Request, done: impl Fn(&Answer) -> bool) -> Result<Answer> {
+        let start = tokio::time::Instant::now();
+        for attempt in 1.. {
+            let answer = self.send(request.clone()).await?;
+            if done(&answer) {
+                return Ok(answer);
+            }
+            if start.elapsed() > MOST_PATIENCE {
+                break;
+            }
+            let pause = super::retry::pause(attempt, 0);
+            self.stats().waited(pause);
+            tokio::time::sleep(pause).await;
+        }
+        Err(Error::new(ErrorKind::Unreachable, "wait for", self.name())
+            .because(format!("it has not finished after {} s and may still be at it", MOST_PATIENCE.as_secs())))
+    }
+
+    /// Asks for the registry's root without a credential: whether anything answers, how fast, and what it shows of itself. What it says
+    /// of signing in is remembered, so that the next request need not ask again.
+    ///
+    /// # Errors
+    /// When there is no answer. Any status is one.
+    pub async fn greet(&self) -> Result<Greeting> {
+        let Inner { wire, auth, root, .. } = &*self.inner;
+        let started = Instant::now();
+        let answer = wire.send(&Request::new(Method::GET, root.clone()), None).await?;
+        let took = started.elapsed();
+        auth.saw(wire, &answer);
+        Ok(Greeting::new(answer, took))
+    }
+
+    /// Asks for `path` without a credential and without being led elsewhere, for what a server tells everyone.
+    ///
+    /// # Errors
+    /// When there is no answer. Any status is one.
+    pub async fn peek(&self, path: &str) -> Result<Answer> {
+        let request = self.request(Method::GET, path).limit(SMALL_LIMIT).stays();
+        self.inner.wire.send(&request, None).await
+    }
+
+    /// What the registry's name resolves to, for people to look at. `None` when nobody here looks it up: a proxy does, or it failed.
+    pub async fn addresses(&self) -> Option<Vec<IpAddr>> {
+        if matches!(self.inner.wire.settings.proxy, Proxy::Url(_)) {
+            return None;
+        }
+        let host = self.base().host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = self.base().port_or_known_default()?;
+        let found = tokio::time::timeout(LOOKUP_PATIENCE, tokio::net::lookup_host((host, port))).await.ok()?.ok()?;
+        let mut addresses: Vec<IpAddr> = Vec::new();
+        for address in found.map(|address| address.ip()) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Some(addresses)
+    }
+
+    /// Whose credential was used so far.
+    pub fn account(&self) -> Option<Account> {
+        self.inner.auth.account()
+    }
+
+    /// The value of the `Authorization` header for requests that need this scope; `None` where none is wanted.
+    ///
+    /// # Errors
+    /// When the registry can't be asked how to sign in, or signing in fails.
+    pub async fn authorization(&self, scope: Scope) -> Result<Option<Secret>> {
+        let Inner { wire, auth, root, .. } = &*self.inner;
+        if auth.scheme().is_none() {
+            self.greet().await?;
+        }
+        let authorization = auth.authorize(wire, &self.request(Method::GET, "/v2/").scope(scope), root).await?;
+        Ok(authorization.header.and_then(|value| value.to_str().ok().map(Secret::new)))
+    }
+
     /// The certificate that the server shows, without trusting it. Sends no credential.
     ///
     /// # Errors
     /// When there is no connection, or the registry is reached without TLS.
     pub async fn peer_certificate(&self) -> Result<PeerCertificate> {
-        pool::peer_certificate(&self.inner.wire.settings, self.inner.root.clone()).await
+        self.inner.wire.pool.peer_certificate(&self.inner.wire.settings, self.inner.root.clone()).await
     }
 }
 
 /// `path` after the address's own path.
-fn under(base: &Url, path: &str) -> Url {
+pub(super) fn under(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     let prefix = base.path().trim_end_matches('/');
     url.set_path(&format!("{prefix}{path}"));

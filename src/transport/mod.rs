@@ -1,4 +1,4 @@
-//! HTTP for registries: signing in, token servers, redirects, retry, pace, paging and TLS (SPEC §9).
+//! HTTP for registries: which addresses may be dialled, signing in, token servers, redirects, retry, pace, paging and TLS (SPEC §9).
 //!
 //! Knows no vendor and no `/v2/` endpoint except the one that every registry challenges on. A [`Client`] belongs to one registry: one pool
 //! of connections, one remembered challenge, one token for each scope. It is cheap to make; nothing is built, looked up or loaded before
@@ -9,7 +9,12 @@ mod body;
 mod certificate;
 mod challenge;
 mod client;
+mod cursor;
+mod exchange;
+mod gate;
+mod greeting;
 mod limit;
+mod login;
 mod origin;
 mod pages;
 mod pool;
@@ -28,7 +33,11 @@ pub use reqwest::{Method, StatusCode, header};
 
 pub use body::Incoming;
 pub use certificate::PeerCertificate;
-pub use client::Client;
+pub use client::{Client, Owner};
+pub use cursor::{Cursor, paged};
+pub use exchange::Exchange;
+pub use greeting::{Account, Greeting};
+pub use login::{Login, LoginCall, Sign, Takes, Unsigned};
 pub use pages::{Listing, pages};
 pub use request::{Answer, Request};
 pub use retry::http_date;

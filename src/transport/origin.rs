@@ -3,11 +3,11 @@
 //! A server names other addresses in redirects, challenges and `Location` headers. None of them is followed blindly: credentials would
 //! follow along (GHSA-qvqc-4c52-x6qp), or the request would reach services that only this machine can see.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// How far away a host is, as far as its name tells. Names are not resolved.
+/// How far away a host is, as far as its name or address tells. Names are resolved elsewhere: see [`Gate`](super::gate::Gate).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     /// This machine: `localhost`, `127.0.0.0/8`, `::1`, and the unspecified addresses that lead there.
@@ -28,11 +28,16 @@ pub(super) fn reach(url: &Url) -> Reach {
             if name == "localhost" || name.ends_with(".localhost") { Reach::Loopback } else { Reach::Elsewhere }
         }
         Some(Host::Ipv4(address)) => reach_v4(address),
-        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
-            Some(v4) => reach_v4(v4),
-            None => reach_v6(address),
-        },
+        Some(Host::Ipv6(address)) => reach_of(IpAddr::V6(address)),
         None => Reach::Loopback,
+    }
+}
+
+/// How far away an address is.
+pub(super) fn reach_of(address: IpAddr) -> Reach {
+    match address.to_canonical() {
+        IpAddr::V4(address) => reach_v4(address),
+        IpAddr::V6(address) => reach_v6(address),
     }
 }
 

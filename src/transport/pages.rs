@@ -13,7 +13,7 @@ use super::{Answer, Client, Request, origin};
 use crate::registry::{Error, ErrorKind, Result};
 
 /// The most pages of one list. At a hundred entries a page, the least that is common, this is a million entries.
-const MAX_PAGES: usize = 10_000;
+pub(super) const MAX_PAGES: usize = 10_000;
 
 /// A list to be read.
 pub struct Listing {
@@ -81,7 +81,7 @@ fn with_size(request: &Request, page_size: Option<usize>) -> Request {
 
 /// The query of the next page. A link to another host is refused rather than overlooked: the list would end too early, and what
 /// is missing from a list might be taken for gone.
-fn next_query(client: &Client, answer: &Answer) -> Result<Option<String>> {
+pub(super) fn next_query(client: &Client, answer: &Answer) -> Result<Option<String>> {
     let Some(next) = answer.next_link() else { return Ok(None) };
     if !origin::same_host(&next, client.base()) {
         return Err(Error::new(ErrorKind::Refused, "list", client.name())
@@ -93,13 +93,13 @@ fn next_query(client: &Client, answer: &Answer) -> Result<Option<String>> {
 /// Which entries were there already. Keeps two independent hashes of each, 16 bytes for a name of any length, so that a list
 /// of any size stays small in memory; that two names share both is not a thing that happens.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     hashers: (RandomState, RandomState),
     hashes: HashSet<(u64, u64)>,
 }
 
 impl Seen {
-    fn is_new(&mut self, key: &str) -> bool {
+    pub fn is_new(&mut self, key: &str) -> bool {
         self.hashes.insert((self.hashers.0.hash_one(key), self.hashers.1.hash_one(key)))
     }
 }

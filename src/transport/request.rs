@@ -51,6 +51,13 @@ impl Request {
         self
     }
 
+    /// Sets a parameter of the query, in the place of the one of that name.
+    pub(super) fn set_query(mut self, key: &str, value: &str) -> Request {
+        let others: Vec<(String, String)> = self.url.query_pairs().filter(|(name, _)| name != key).map(owned).collect();
+        self.url.query_pairs_mut().clear().extend_pairs(others).append_pair(key, value);
+        self
+    }
+
     /// Replaces the query by one that a server wrote, such as that of a `Link`.
     pub fn raw_query(mut self, query: &str) -> Request {
         self.url.set_query(Some(query));
@@ -64,6 +71,12 @@ impl Request {
         self
     }
 
+    /// Adds headers that sign this one request, which are of no use to whoever sees them afterwards.
+    pub fn signed(mut self, headers: HeaderMap) -> Request {
+        self.headers.extend(headers);
+        self
+    }
+
     /// Sends content of this type. A type that can't stand in a header is left out, and the server says what it thinks of that.
     pub fn content(mut self, media_type: &str, body: Bytes) -> Request {
         if let Ok(value) = HeaderValue::from_str(media_type) {
@@ -71,6 +84,11 @@ impl Request {
         }
         self.body = body;
         self
+    }
+
+    /// Sends a JSON document.
+    pub fn json(self, document: &serde_json::Value) -> Request {
+        self.content("application/json", Bytes::from(document.to_string()))
     }
 
     /// Says what a token has to be good for.
@@ -103,11 +121,21 @@ impl Request {
         self
     }
 
+    /// Adds what proves who sends this.
+    pub(super) fn with_headers(mut self, headers: &HeaderMap) -> Request {
+        self.headers.extend(headers.clone());
+        self
+    }
+
     /// Refuses to be redirected to another origin.
     pub(super) fn stays(mut self) -> Request {
         self.stays = true;
         self
     }
+}
+
+fn owned((name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)) -> (String, String) {
+    (name.into_owned(), value.into_owned())
 }
 
 /// What the server said, whatever its status.

@@ -3,12 +3,14 @@
 //! Only what may be repeated is: reading, and deleting by digest. Two exceptions hold for every request, because the server did nothing
 //! with it: it never arrived (no connection), or it was turned away unread (429).
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+use super::gate::Forbidden;
 use crate::registry::{Error, ErrorKind};
 
 /// How often a request is sent at most. Four repeats with growing pauses bridge a restart of a registry behind a balancer.
@@ -44,7 +46,7 @@ impl Failure {
     /// Whether another attempt makes sense after `attempts` of them.
     pub fn may_repeat(&self, repeatable: bool, attempts: u32) -> bool {
         match self {
-            Failure::Network(error) if super::tls::cause(error).is_some() => false,
+            Failure::Network(error) if super::tls::cause(error).is_some() || beneath::<Forbidden>(error).is_some() => false,
             Failure::Network(error) if error.is_connect() => attempts < MAX_CONNECT_ATTEMPTS,
             Failure::Network(_) | Failure::Slow(_) | Failure::Stalled(_) => repeatable && attempts < MAX_ATTEMPTS,
             Failure::TooLarge { .. } | Failure::Final(_) => false,
@@ -74,18 +76,50 @@ impl Failure {
             Failure::Final(error) => error,
             Failure::TooLarge { .. } => Error::new(ErrorKind::Protocol, "read from", host).because(clause),
             Failure::Slow(_) | Failure::Stalled(_) => Error::new(ErrorKind::Unreachable, "reach", host).because(clause),
+            Failure::Network(error) if beneath::<Forbidden>(&error).is_some() => {
+                Error::new(ErrorKind::Refused, "reach", host).because(clause)
+            }
             Failure::Network(error) => match super::tls::cause(&error).map(super::tls::explain) {
                 Some(why) => Error::new(ErrorKind::Tls, "reach", host).because(format!("{host}: {why}")),
-                None => Error::new(ErrorKind::Unreachable, "reach", host).because(clause).caused_by(error.without_url()),
+                None => Error::new(ErrorKind::Unreachable, "reach", host).because(clause).caused_by(innermost(&error)),
             },
         }
     }
 }
 
-/// A connection's failure in a person's words; the exact chain stays in the error's source.
+/// What lies beneath all that the libraries put around it: the operating system's own words, mostly.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// The error of one type beneath a network error, if there is one.
+pub(super) fn beneath<E: StdError + 'static>(error: &reqwest::Error) -> Option<&E> {
+    let mut next: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(inner) = next {
+        if let Some(found) = inner.downcast_ref::<E>() {
+            return Some(found);
+        }
+        // An io::Error passes over what it holds when asked for its source.
+        let held = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match held {
+            Some(held) => Some(held as &(dyn StdError + 'static)),
+            None => inner.source(),
+        };
+    }
+    None
+}
+
+/// A connection's failure in a person's words; the exact ones stay in the error's source.
 fn network_clause(error: &reqwest::Error) -> String {
     if let Some(tls) = super::tls::cause(error) {
         return super::tls::explain(tls);
+    }
+    if let Some(forbidden) = beneath::<Forbidden>(error) {
+        return forbidden.to_string();
     }
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(inner) = cause {

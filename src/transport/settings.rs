@@ -4,9 +4,10 @@ use std::fmt;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use url::Url;
 
-use super::Stats;
+use super::{Exchange, Stats};
 use crate::credentials::{Anonymous, Secret, Source};
 
 /// Everything a [`Client`](super::Client) depends on.
@@ -20,6 +21,10 @@ pub struct Settings {
     pub tls: Tls,
     /// How it is reached.
     pub proxy: Proxy,
+    /// The only networks that connections may go to, its token server's and storage's included. `None`: anywhere; empty: nowhere.
+    pub only: Option<Vec<IpNet>>,
+    /// Whether a proxy may be used all the same, which connects on our behalf to wherever it likes.
+    pub allow_proxy: bool,
     /// The token server that may be given this registry's credential although it is on another host.
     pub realm: Option<Url>,
     /// Pairs of registry host and token server host that are known to belong together, such as Docker Hub's.
@@ -30,6 +35,10 @@ pub struct Settings {
     pub concurrency: Option<NonZeroUsize>,
     /// Where the credential comes from; asked when it is first needed.
     pub credentials: Arc<dyn Source>,
+    /// What is made of that credential before it is sent; `None`: nothing, it is sent as it is.
+    pub exchange: Option<Arc<dyn Exchange>>,
+    /// The vendor's own API, where the person says that it is somewhere else than usual.
+    pub api: Option<Url>,
     /// Where requests are counted; one value may serve all clients of a command.
     pub stats: Arc<Stats>,
 }
@@ -42,11 +51,15 @@ impl Settings {
             base,
             tls: Tls::default(),
             proxy: Proxy::System,
+            only: None,
+            allow_proxy: false,
             realm: None,
             trusted_realms: Vec::new(),
             requests_per_second: None,
             concurrency: None,
             credentials: Arc::new(Anonymous),
+            exchange: None,
+            api: None,
             stats: Arc::default(),
         }
     }

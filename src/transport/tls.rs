@@ -236,19 +236,7 @@ impl ServerCertVerifier for Anything {
 
 /// The TLS error beneath a network error, if there is one.
 pub(super) fn cause(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut next: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(inner) = next {
-        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
-            return Some(tls);
-        }
-        // An io::Error passes over what it holds when asked for its source.
-        let held = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        next = match held {
-            Some(held) => Some(held as &(dyn StdError + 'static)),
-            None => inner.source(),
-        };
-    }
-    None
+    super::retry::beneath(error)
 }
 
 /// What a TLS error means.

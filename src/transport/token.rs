@@ -55,8 +55,9 @@ struct Key {
     user: Option<String>,
 }
 
+/// One token, got when it is first needed and again before it ends.
 #[derive(Default)]
-struct Slot(tokio::sync::Mutex<State>);
+pub(super) struct Slot(tokio::sync::Mutex<State>);
 
 #[derive(Default)]
 enum State {
@@ -71,10 +72,10 @@ enum State {
 
 /// A token server's "no", kept to be said again.
 #[derive(Debug, Clone)]
-struct Refusal {
-    kind: ErrorKind,
-    status: u16,
-    why: String,
+pub(super) struct Refusal {
+    pub kind: ErrorKind,
+    pub status: u16,
+    pub why: String,
 }
 
 impl Refusal {
@@ -97,23 +98,35 @@ impl Tokens {
         let user = credential.map(|credential| credential.username().unwrap_or("<token>").to_owned());
         let key = Key { server: server.clone(), scopes: scopes.clone(), user };
         let slot = Arc::clone(self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
-        let mut state = slot.0.lock().await;
+        slot.get(&wire.settings.name, spent, async || fetch(wire, server, scopes, credential).await).await
+    }
+}
+
+impl Slot {
+    /// The token, got by `fetch` if there is none that will do. `spent` is one that the server has refused meanwhile.
+    pub async fn get(
+        &self,
+        name: &str,
+        spent: Option<&HeaderValue>,
+        fetch: impl AsyncFnOnce() -> Result<Fetched>,
+    ) -> Result<Issued> {
+        let mut state = self.0.lock().await;
         match &*state {
             State::Token { header, renew_at } if Instant::now() < *renew_at && spent != Some(header) => {
                 return Ok(Issued { header: header.clone(), fresh: false });
             }
-            State::Refused(refusal) => return Err(refusal.error(&wire.settings.name)),
+            State::Refused(refusal) => return Err(refusal.error(name)),
             State::Token { .. } | State::Empty => {}
         }
         *state = State::Empty;
-        match fetch(wire, server, scopes, credential).await? {
+        match fetch().await? {
             Ok((header, lifetime)) => {
                 let margin = MARGIN.min(lifetime / 2);
                 *state = State::Token { header: header.clone(), renew_at: Instant::now() + (lifetime - margin) };
                 Ok(Issued { header, fresh: true })
             }
             Err(refusal) => {
-                let error = refusal.error(&wire.settings.name);
+                let error = refusal.error(name);
                 *state = State::Refused(refusal);
                 Err(error)
             }
@@ -121,7 +134,8 @@ impl Tokens {
     }
 }
 
-type Fetched = std::result::Result<(HeaderValue, Duration), Refusal>;
+/// What asking for a token came to, unless nothing came of it.
+pub(super) type Fetched = std::result::Result<(HeaderValue, Duration), Refusal>;
 
 /// Asks the token server, in the ways that servers differ in. The outer error is one that another time may not have.
 async fn fetch(wire: &Wire, server: &TokenServer, scopes: &Scopes, credential: Option<&Credential>) -> Result<Fetched> {
@@ -220,7 +234,7 @@ fn read(wire: &Wire, answer: &Answer, scopes: &Scopes, credential: Option<&Crede
         500..=599 => return failed(ErrorKind::Unreachable, format!("the token server {host} answered {status}")),
         _ => return refused(ErrorKind::Protocol, format!("the token server {host} answered {status} for `{scopes}`")),
     }
-    match token_of(&answer.body) {
+    match token_of(&answer.body, DEFAULT_LIFETIME) {
         Some(token) => Ok(Ok(token)),
         None => failed(ErrorKind::Protocol, format!("{host} answered without a token")),
     }
@@ -231,13 +245,13 @@ fn oauth2_error(body: &[u8]) -> Option<String> {
     Some(value.get("error")?.as_str()?.to_owned())
 }
 
-/// The header made of the token in an answer, and how long it lasts.
-fn token_of(body: &[u8]) -> Option<(HeaderValue, Duration)> {
+/// The header made of the token in an answer, and how long it lasts; `otherwise` when the answer doesn't say.
+pub(super) fn token_of(body: &[u8], otherwise: Duration) -> Option<(HeaderValue, Duration)> {
     let value: serde_json::Value = serde_json::from_slice(body).ok()?;
     let text = |key: &str| value.get(key).and_then(serde_json::Value::as_str).filter(|text| !text.is_empty());
     let header = bearer(&Secret::new(text("token").or_else(|| text("access_token"))?))?;
     let seconds = value.get("expires_in").and_then(|number| number.as_u64().or_else(|| number.as_str()?.parse().ok()));
-    let lifetime = seconds.map_or(DEFAULT_LIFETIME, Duration::from_secs).clamp(DEFAULT_LIFETIME, MAX_LIFETIME);
+    let lifetime = seconds.map_or(otherwise, Duration::from_secs).clamp(DEFAULT_LIFETIME, MAX_LIFETIME);
     Some((header, lifetime))
 }
 
@@ -253,7 +267,7 @@ pub(super) fn basic(username: &str, password: &Secret) -> HeaderValue {
 }
 
 /// A header that `Debug` doesn't show.
-fn sensitive(text: Secret) -> Option<HeaderValue> {
+pub(super) fn sensitive(text: Secret) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text.expose()).ok()?;
     value.set_sensitive(true);
     Some(value)
@@ -278,7 +292,7 @@ mod tests {
             (r#"{}"#, None),
             ("<html>", None),
         ] {
-            let read = token_of(body.as_bytes());
+            let read = token_of(body.as_bytes(), DEFAULT_LIFETIME);
             let read = read.as_ref().map(|(header, lifetime)| (header.to_str().unwrap(), lifetime.as_secs()));
             assert_eq!(read, expected, "{body}");
         }
@@ -312,10 +326,10 @@ mod tests {
         #[test]
         fn answers_never_panic(token in ".{0,20}", expires in any::<i64>(), bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let answer = serde_json::json!({ "token": token, "expires_in": expires }).to_string();
-            if let Some((header, lifetime)) = token_of(answer.as_bytes()) {
+            if let Some((header, lifetime)) = token_of(answer.as_bytes(), DEFAULT_LIFETIME) {
                 prop_assert!(header.as_bytes().starts_with(b"Bearer ") && lifetime >= DEFAULT_LIFETIME && lifetime <= MAX_LIFETIME);
             }
-            token_of(&bytes);
+            token_of(&bytes, DEFAULT_LIFETIME);
         }
     }
 }

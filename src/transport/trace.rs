@@ -39,7 +39,7 @@ pub(super) fn shown(url: &Url, own: bool) -> String {
 
 /// Tells about one request and its answer.
 pub(super) fn request(method: &Method, url: &Url, own: bool, status: StatusCode, took: Duration, length: Option<u64>) {
-    tracing::debug!(
+    tracing::info!(
         "{method} {} {} {} ms{}",
         shown(url, own),
         status.as_u16(),
@@ -50,7 +50,7 @@ pub(super) fn request(method: &Method, url: &Url, own: bool, status: StatusCode,
 
 /// Tells about a request that got no answer.
 pub(super) fn failed(method: &Method, url: &Url, own: bool, why: &str) {
-    tracing::debug!("{method} {} failed: {why}", shown(url, own));
+    tracing::info!("{method} {} failed: {why}", shown(url, own));
 }
 
 /// Counts what a command asked of the network. Shared by all its clients.

@@ -58,7 +58,7 @@ impl Wire {
                     let asked = retry::retry_after(&answer.headers, Timestamp::now());
                     let pause = asked.unwrap_or_else(|| retry::pause(attempts, random()));
                     drop(permit);
-                    tracing::debug!("{host} answered {}; again in {} ms", answer.status.as_u16(), pause.as_millis());
+                    tracing::info!("{host} answered {}; again in {} ms", answer.status.as_u16(), pause.as_millis());
                     self.settings.stats.retried();
                     if overloaded {
                         self.limiter.pause(pause);
@@ -75,7 +75,7 @@ impl Wire {
             }
             perhaps_done |= !failure.never_arrived();
             let pause = retry::pause(attempts, random());
-            tracing::debug!("{host}: {}; again in {} ms", failure.clause(), pause.as_millis());
+            tracing::info!("{host}: {}; again in {} ms", failure.clause(), pause.as_millis());
             self.settings.stats.retried();
             tokio::time::sleep(pause).await;
         }

@@ -36,6 +36,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("layout", &["oci", "files", "registry"]),
     // The list of registries. It describes connections and opens none.
     ("catalogue", &["oci", "duration", "near_miss", "files", "registry", "credentials"]),
+    // The machine's own timers, which start the program at the times that the catalogue names.
+    ("scheduler", &["catalogue"]),
     // Documents of other programs, read into entries and written from them: pure, so neither files nor the network.
     ("systems", &["oci", "registry", "credentials", "catalogue"]),
     // The one place that assembles the parts.
@@ -59,6 +61,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "registry",
             "credentials",
             "catalogue",
+            "scheduler",
             "systems",
             "connect",
             "journal",
@@ -73,6 +76,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 const DOORS: &[(&str, &[&str])] = &[
     // Whom to trust and what to send whom is decided once.
     ("reqwest", &["transport"]),
+    ("hyper_util", &["transport"]),
     ("rustls", &["transport"]),
     // The embedded registry is the only server.
     ("axum", &["serve"]),

@@ -19,7 +19,13 @@ pub(super) fn places(context: &Context, catalogue: &Catalogue) -> Vec<Check> {
 /// The secret of every registry that should have one.
 pub(super) fn registries(context: &Context, catalogue: &Catalogue) -> anyhow::Result<Vec<Check>> {
     let alone = entries(catalogue).count() == 1;
-    entries(catalogue).filter_map(|(name, entry)| secret(context, name, entry, alone).transpose()).collect()
+    let found = entries(catalogue).filter_map(|(name, entry)| secret(context, name, entry, alone).transpose());
+    let mut checks = found.collect::<anyhow::Result<Vec<Check>>>()?;
+    let mut lacking = checks.iter_mut().filter(|check| check.state == State::Problem);
+    if let (Some(_), Some(last)) = (lacking.next(), lacking.last()) {
+        last.hints.push("to be asked for all that are missing: regctl login --all".to_owned());
+    }
+    Ok(checks)
 }
 
 fn entries(catalogue: &Catalogue) -> impl Iterator<Item = (&Name, &Entry)> {
@@ -71,7 +77,12 @@ fn secret(context: &Context, name: &Name, entry: &Entry, alone: bool) -> anyhow:
     let check = format!("secret of {name}");
     let settings = connect::chain_settings(name, entry, alone);
     let found = match settings.source {
-        SourceKind::None => return Ok(None),
+        SourceKind::None if entry.username.is_none() => return Ok(None),
+        // signed out of, or moved to another host
+        SourceKind::None => {
+            let detail = "it has a user name and no secret, so it is used without signing in";
+            return Ok(Some(Check::new(check, State::Note, detail).hints([format!("sign in: regctl login {name}")])));
+        }
         // Running it could cost something, or ask the person to touch a key.
         SourceKind::Command => {
             let program = settings.command.first().map_or("", String::as_str);

@@ -15,7 +15,7 @@ pub enum Command {
     Get(get::Args),
     Head(head::Args),
     Put(put::Args),
-    #[command(visible_aliases = ["rm", "del"])]
+    #[command(visible_alias = "rm", alias = "del")]
     Delete(delete::Args),
 }
 

@@ -15,7 +15,7 @@ pub enum Command {
     List(list::Args),
     #[command(visible_alias = "show")]
     Get(get::Args),
-    #[command(visible_aliases = ["rm", "del"])]
+    #[command(visible_alias = "rm", alias = "del")]
     Delete(delete::Args),
 }
 

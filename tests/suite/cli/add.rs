@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
+use crate::support::certificates::Certificates;
 use crate::support::docker_registry::{DockerRegistry, PASSWORD, Setup, USERNAME};
 use crate::support::keyring::{Keyring, State};
 use crate::support::program::{Finished, Program};
@@ -147,6 +148,10 @@ fn bad_input_changes_nothing() {
         (vec!["two", "https://a.example", "--provider", "foo"], 2, "harbor"),
         (vec!["two", "https://a.example", "--provider", "ecr"], 2, "region is required for ecr"),
         (vec!["two", "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com", "--region", "us-east-1"], 2, "contradicts"),
+        (vec!["two", "https://public.ecr.aws/acme", "--region", "eu-west-1"], 2, "which is in us-east-1"),
+        (vec!["two", "https://a.example", "--provider", "swr"], 2, "region is required for swr"),
+        (vec!["two", "https://a.example", "--provider", "swr", "--username", "AK"], 2, "region is required for swr"),
+        (vec!["two", "https://swr.cn-north-4.myhuaweicloud.com/acme", "--namespace", "other"], 2, "contradicts the address"),
         (vec!["two", "https://a.example", "--location", "Frankfurt"], 2, "COUNTRY/CITY"),
         (vec!["two", "https://a.example", "--namespace", "Team"], 2, "upper-case"),
         (vec!["two", "https://a.example", "--label", "x"], 2, "KEY=VALUE"),
@@ -170,6 +175,49 @@ fn bad_input_changes_nothing() {
     let mut after = program.files();
     after.remove(std::path::Path::new("config/key.pem"));
     assert_eq!(after, before);
+}
+
+#[test]
+fn what_nobody_can_mean_is_refused_and_nothing_is_written() {
+    let good = "https://registry.example.com";
+    let program = Program::new();
+    let long = "a".repeat(64);
+    for name in ["", "A", "1a", "-a", "a-", "a_b", "a.b", "ä", "a/b", &long] {
+        program.run(["add", "--no-check", "--", name, good]).fails(2);
+    }
+    for address in [
+        "",
+        "https://",
+        "https://registry.example.com?x=1",
+        "https://registry.example.com#x",
+        "registry.example.com:99999",
+        "https://regi stry.example.com",
+    ] {
+        program.run(["add", "--no-check", "--", "good", address]).fails(2);
+    }
+    assert!(program.files().is_empty(), "something was written: {:?}", program.files().keys());
+    // what was refused differs from this in one word
+    program.run(["add", "--no-check", "--", "good", good]).succeeds();
+    // and this is the same place in other words
+    add_blindly(&program, &["b", "https://Registry.Example.com:443/"]).fails(4).says("good");
+    add_blindly(&program, &["b", "registry.example.com", "--allow-duplicate"]).succeeds();
+}
+
+#[test]
+fn a_certificate_file_must_hold_certificates_and_no_key() {
+    let program = Program::new();
+    let good = Certificates::make(program.home()).ca;
+    let file = program.home().join("bad.pem");
+    let rubbish = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+    let key = "-----BEGIN PRIVATE KEY-----\nbm90IHJlYWxseSBhIGtleQ==\n-----END PRIVATE KEY-----\n";
+    for content in ["", "hello", rubbish, key, &format!("{rubbish}{key}")] {
+        std::fs::write(&file, content).expect("the home is ours");
+        add_blindly(&program, &["lab", "https://registry.example.com", "--tls-cert", &file.to_string_lossy()])
+            .fails(2)
+            .hides("bm90");
+        assert!(!program.catalogue().exists());
+    }
+    add_blindly(&program, &["lab", "https://registry.example.com", "--tls-cert", &good.to_string_lossy()]).succeeds();
 }
 
 #[test]

@@ -27,18 +27,30 @@ fn two_hundred_processes_lose_nothing() {
     assert!(!program.files().keys().any(|path| path.to_string_lossy().ends_with(".new")), "nothing is left lying about");
 }
 
+/// Kills `add` at fifty instants spread over the time it takes.
 #[test]
 fn killed_at_any_instant_it_is_the_old_or_the_new_one() {
     let program = Program::new();
-    program.run(["add", "a", "https://a.example", "--no-check"]).succeeds();
-    for number in 0..30 {
-        let running = program.call(["update", "a", "--description", &format!("d{number}")]).spawn();
-        std::thread::sleep(std::time::Duration::from_micros(number * 300));
+    let add = |name: &str| program.call(["add", name, &format!("https://{name}.example"), "--no-check"]);
+    let names = || program.run(["list", "-q"]).succeeds().stdout.lines().map(str::to_owned).collect::<Vec<_>>();
+    add("first").run().succeeds();
+    let started = std::time::Instant::now();
+    add("second").run().succeeds();
+    let whole = started.elapsed();
+    let mut before = names();
+    for number in 0..50_u32 {
+        let name = format!("k{number}");
+        let running = add(&name).spawn();
+        std::thread::sleep(whole * number / 50);
         running.kill();
-        program.run(["list", "-q"]).succeeds().shows("a");
+        let after = names();
+        let mut grown = before.clone();
+        grown.push(name);
+        grown.sort();
+        assert!(after == before || after == grown, "{before:?} became {after:?}");
+        before = after;
     }
-    program.run(["update", "a", "--description", "last"]).succeeds();
-    assert_eq!(program.run(["get", "a", "--format", "{{ description }}"]).stdout, "last\n");
+    add("last").run().succeeds();
 }
 
 #[test]
@@ -51,6 +63,8 @@ fn broken_and_newer_files_are_refused_untouched() {
         ("[registry.a]\npassword = \"s3cr3t-canary\"\n", "regctl login"),
         ("[registry.A]\naddress = \"https://a.example\"\n", "registry name"),
         ("[registry.a]\naddress = \"a.example\"\n", "only http"),
+        ("[registry.a]\naddress = 17\n", "line 3, column 11: invalid type: integer `17`, expected a string"),
+        ("[registry.a]\nid = \"not an id\"\naddress = \"https://a.example\"\n", "line 3, column 6"),
     ] {
         let program = Program::new();
         program.write_catalogue(text);
@@ -62,9 +76,12 @@ fn broken_and_newer_files_are_refused_untouched() {
     }
     let program = Program::new();
     program.write_catalogue("");
-    std::fs::write(program.catalogue(), "schema = 2\n").expect("the home is ours");
-    program.run(["add", "b", "https://b.example", "--no-check"]).fails(2).says("schema 2").says("newer regctl");
-    assert_eq!(std::fs::read(program.catalogue()).expect("it is there"), b"schema = 2\n");
+    for (bytes, words) in [(&b"schema = 2\n[future]\nthing = true\n"[..], "newer regctl"), (b"\xff\xfe\x00", "catalogue.toml")] {
+        std::fs::write(program.catalogue(), bytes).expect("the home is ours");
+        let finished = program.run(["add", "b", "https://b.example", "--no-check"]).says(words);
+        assert!(matches!(finished.code, Some(1 | 2)), "{finished}");
+        assert_eq!(std::fs::read(program.catalogue()).expect("it is there"), bytes);
+    }
 }
 
 #[test]
@@ -75,6 +92,22 @@ fn a_key_of_somebody_elses_is_told_and_kept() {
     program.run(["update", "a", "--description", "d"]).succeeds();
     let text = std::fs::read_to_string(program.catalogue()).expect("it is there");
     assert!(text.contains("colour = \"red\" # why not"), "{text}");
+}
+
+#[test]
+fn order_is_kept_and_what_is_new_comes_last() {
+    let program = Program::new();
+    program.run(["add", "zebra", "https://z.example", "--no-check"]).succeeds();
+    let text = std::fs::read_to_string(program.catalogue()).expect("it is there");
+    std::fs::write(program.catalogue(), format!("# mine\n{text}")).expect("the home is ours");
+    program.run(["add", "ant", "https://a.example", "--no-check"]).succeeds();
+    let after = std::fs::read_to_string(program.catalogue()).expect("it is there");
+    let (zebra, ant) = (after.find("[registry.zebra]"), after.find("[registry.ant]"));
+    assert!(after.starts_with("# mine\n") && zebra.is_some() && zebra < ant, "{after}");
+    program.run(["update", "ant", "--namespace", "a"]).succeeds();
+    let before = program.files();
+    program.run(["update", "ant", "--namespace", "a"]).succeeds().says("unchanged");
+    assert_eq!(program.files(), before);
 }
 
 #[test]
@@ -106,13 +139,10 @@ fn a_full_disk_leaves_the_old_file() {
     let program = Program::new();
     program.run(["add", "a", "https://a.example", "--no-check"]).succeeds();
     let before = std::fs::read(program.catalogue()).expect("it is there");
-    // the shell limits how large a file may grow, which fails the write just as a full disk does
-    let full = program.call(["add", "b", "https://b.example", "--no-check", "--description", &"long ".repeat(200)]).command();
-    let mut shell = std::process::Command::new("sh");
-    shell.arg("-c").arg("trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"").arg(full.get_program()).args(full.get_args());
-    shell.env_clear().envs(full.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = shell.output().expect("sh is there");
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    // a limit on the size of files needs no privileges, and fails the write just as a full disk does
+    let long = program.call(["add", "b", "https://b.example", "--no-check", "--description", &"long ".repeat(200)]);
+    // without the trap the kernel ends the program, instead of telling it that the write failed
+    long.inside("bash", ["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "bash"]).run().fails(1).says("catalogue");
     assert_eq!(std::fs::read(program.catalogue()).expect("it is there"), before);
     assert!(!program.files().keys().any(|path| path.to_string_lossy().ends_with(".new")));
 }

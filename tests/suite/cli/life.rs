@@ -25,6 +25,10 @@ fn a_whole_life() {
     for command in ["purge", "restore"] {
         program.run([command, "a"]).fails(4).says("not removed");
     }
+    let id = get(&program, "b", "id");
+    program.run(["update", "b", "--name", "c"]).succeeds();
+    assert_eq!(get(&program, "c", "id"), id, "a new name is the same entry");
+    program.run(["get", "b"]).fails(3);
     program.run(["remove", "-y", "a"]).succeeds().says("regctl restore a").says("there is none now");
     assert!(!program.run(["list", "-q"]).stdout.contains('a'));
     assert!(program.run(["list", "-q", "--all"]).stdout.contains('a'));
@@ -33,7 +37,9 @@ fn a_whole_life() {
         program.run([command, "a"]).fails(4).says("regctl restore a");
     }
     program.run(["add", "a", "https://new.example", "--no-check"]).fails(4).says("regctl restore a");
+    program.run(["repo", "list", "a"]).fails(4).says("regctl restore a");
     program.run(["restore", "a"]).succeeds().says("inactive");
+    program.run(["repo", "list", "a"]).fails(4).says("regctl activate a");
     assert_eq!((get(&program, "a", "state"), get(&program, "a", "is_default")), ("inactive".into(), false.into()));
     program.run(["remove", "a"]).succeeds();
     program.run(["purge", "a"]).succeeds().says("purged a");

@@ -158,3 +158,93 @@ fn a_new_passphrase_is_typed_twice() {
     program.set("REGCTL_PASSPHRASE", "correct horse");
     program.run(["doctor"]).succeeds().shows("in the encrypted file");
 }
+
+/// Three registries without a secret, one that has one, and three that are nobody's business.
+fn team(first: &str) -> Program {
+    let mut program = Program::new();
+    program.set("REGCTL_PASSPHRASE", "correct horse");
+    let entry = |name: &str, address: &str, more: &str| format!("[registry.{name}]\naddress = \"{address}\"\n{more}\n");
+    let kept = "credential = \"encrypted-file\"";
+    program.write_catalogue(&format!(
+        "{}{}{}{}{}{}{}",
+        entry("a", first, &format!("username = \"alice\"\n{kept}")),
+        entry("b", "https://b.example", kept),
+        entry("c", "https://c.example", "username = \"carol\"\ncredential = \"none\""),
+        entry("d", "https://d.example", &format!("username = \"dave\"\n{kept}")),
+        entry("open", "https://open.example", ""),
+        entry("command", "https://command.example", "credential_command = [\"false\"]"),
+        entry("gone", "https://gone.example", &format!("username = \"me\"\n{kept}\nstate = \"removed\"")),
+    ));
+    let login = ["login", "d", "--password-stdin", "--no-check"];
+    program.call(login).stdin("pw").run().succeeds();
+    program
+}
+
+#[test]
+fn all_that_is_missing_is_asked_for_in_turn() {
+    let program = team("https://a.example");
+    let all = ["login", "--all", "--no-check", "--store", "encrypted-file"];
+    let mut terminal = Terminal::start(program.call(all));
+    terminal.sees("3 registries without a secret: a, b, c");
+    terminal.sees("Password for a as alice at a.example: ");
+    terminal.types("s3cr3t-a");
+    terminal.sees("kept the secret of a as alice");
+    terminal.sees("User name for b at b.example: ");
+    terminal.types("");
+    terminal.sees("Password for c as carol at c.example: ");
+    terminal.types("s3cr3t-c");
+    let (rest, code) = terminal.ends();
+    assert!(rest.contains("2 done, 1 passed over, 0 failed") && !rest.contains("s3cr3t"), "{rest}");
+    assert_eq!(code, 0);
+    assert!(catalogue(&program).contains("username = \"carol\"\ncredential = \"encrypted-file\""), "{}", catalogue(&program));
+    program.call(all).env("REGCTL_B_USERNAME", "bob").env("REGCTL_B_PASSWORD", "pw").run().succeeds().says("no registry lacks");
+}
+
+#[test]
+fn a_wrong_password_does_not_stop_the_rest() {
+    let Some(registry) = DockerRegistry::start(Setup::Password) else { return };
+    let program = team(&registry.address());
+    program.run(["update", "c", "--address", &registry.address(), "--allow-duplicate", "--username", USERNAME]).succeeds();
+    let mut terminal = Terminal::start(program.call(["login", "--all", "--store", "encrypted-file"]));
+    terminal.sees("Password for a as alice at ");
+    terminal.types("wrong-s3cr3t");
+    terminal.sees("failed: a: ");
+    terminal.sees("User name for b at b.example: ");
+    terminal.types("");
+    terminal.sees("Password for c as alice at ");
+    terminal.types(PASSWORD);
+    let (rest, code) = terminal.ends();
+    assert!(rest.contains("1 done, 1 passed over, 1 failed"), "{rest}");
+    assert_eq!(code, 9);
+}
+
+#[test]
+fn nobody_to_ask_for_all() {
+    let program = team("https://a.example");
+    program.run(["login", "--all"]).fails(5).says("a, b, c").says("regctl login a --password-stdin");
+    program.run(["login", "--all", "a"]).fails(2);
+    program.run(["login", "--all", "--password-stdin"]).fails(2);
+    program.run(["login"]).fails(2);
+    // doctor knows the same ones
+    let report = program.run(["doctor", "-o", "json"]).exits(10).json();
+    let states: Vec<(String, String)> = report["items"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|item| {
+            Some((item["check"].as_str()?.strip_prefix("secret of ")?.to_owned(), item["state"].as_str()?.to_owned()))
+        })
+        .collect();
+    let expected = [("a", "problem"), ("b", "problem"), ("c", "note"), ("command", "ok"), ("d", "ok")];
+    assert_eq!(states, expected.map(|(name, state)| (name.to_owned(), state.to_owned())));
+    assert!(report.to_string().contains("regctl login --all"), "{report}");
+}
+
+/// A keyring that can't be asked is not one without secrets.
+#[test]
+fn without_a_keyring_all_is_an_error() {
+    let program = Program::new();
+    program.write_catalogue("[registry.a]\naddress = \"https://a.example\"\nusername = \"me\"\n");
+    program.run(["login", "--all"]).fails(5).says("there is no system keyring here");
+    program.run(["login", "--all", "--store", "encrypted-file"]).fails(5).says("without a secret (a)");
+}

@@ -28,6 +28,7 @@ fn the_tour_shows_the_main_job() {
     let names: Vec<&str> = after.lines().take_while(|line| !line.is_empty()).collect();
     assert_eq!(names, ["demo/team/web:dev-513", "demo/team/web:latest", "demo/team/web:v2.4.0"], "v2.4.1 is gone and nothing else");
     assert_eq!(program.files(), before);
+    tour.says("demo/team/web:v2.4.1 is back");
 }
 
 #[cfg(unix)]

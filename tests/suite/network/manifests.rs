@@ -149,6 +149,27 @@ async fn a_server_that_cannot_untag_is_asked_once() {
 }
 
 #[tokio::test]
+async fn removing_a_tag_is_probed_without_removing_one() {
+    for (reply, expected) in [
+        (Reply::error(404, "MANIFEST_UNKNOWN"), Ok(Support::Native)),
+        (Reply::error(400, "DIGEST_INVALID"), Ok(Support::Unsupported)),
+        (Reply::error(405, "UNSUPPORTED"), Ok(Support::Unsupported)),
+        // neither a repository that isn't there nor a web server's 404 says anything of tags
+        (Reply::error(404, "NAME_UNKNOWN"), Ok(Support::Unknown)),
+        (Reply::page(404), Ok(Support::Unknown)),
+        (Reply::new(202), Ok(Support::Unknown)),
+        (Reply::error(403, "DENIED"), Err(ErrorKind::Denied)),
+    ] {
+        let server = Responder::in_turn(vec![reply.clone()]).await;
+        let registry = anonymous(&server);
+        assert_eq!(registry.probe_untag(&repository("app")).await.map_err(|error| error.kind()), expected, "{reply:?}");
+        assert_eq!(registry.capabilities().untag, expected.unwrap_or(Support::Unknown));
+        let lines = server.lines();
+        assert!(lines.len() == 1 && lines[0].starts_with("DELETE /v2/app/manifests/regctl-probe-"), "{lines:?}");
+    }
+}
+
+#[tokio::test]
 async fn regclient_819_deleting_is_probed_without_deleting() {
     for (reply, expected) in [
         (Reply::error(404, "MANIFEST_UNKNOWN"), Ok(Support::Native)),

@@ -1,6 +1,7 @@
 //! The client against servers that misbehave: each answer is written by the test, byte for byte where it matters. Tests are named
 //! after the public reports that they keep shut.
 
+mod exchange;
 mod faults;
 mod load;
 mod manifests;

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use futures_util::future::join_all;
 use regctl::credentials::{Credential, Secret, Source, Unavailable};
 use regctl::registry::{ErrorKind, Registry};
-use regctl::transport::Settings;
+use regctl::transport::{Scope, Settings};
 
 use super::responder::{Reply, Responder, Seen};
 use super::*;
@@ -49,6 +49,11 @@ async fn tags(registry: &impl Registry, name: &str) -> regctl::registry::Result<
     Ok(pages.into_iter().flatten().map(|entry| entry.name).collect())
 }
 
+/// How often the registry's root was asked for.
+fn roots(server: &Responder) -> usize {
+    server.lines().iter().filter(|line| *line == "GET /v2/").count()
+}
+
 #[tokio::test]
 async fn thirty_two_requests_at_once_ask_for_one_token() {
     let server = with_tokens(pull).await;
@@ -57,7 +62,7 @@ async fn thirty_two_requests_at_once_ask_for_one_token() {
         assert_eq!(result.unwrap(), ["v1"]);
     }
     assert_eq!(server.count("GET /token"), 1);
-    assert_eq!(server.count("GET /v2/ "), 0);
+    assert_eq!(roots(&server), 1);
     assert_eq!(server.lines()[0], "GET /v2/", "the challenge is learnt before anything else");
     assert_eq!(server.count("GET /v2/app"), 32, "no request is sent unsigned first");
     assert_eq!(registry.client().stats().snapshot().tokens, 1);
@@ -382,4 +387,21 @@ async fn a_challenge_that_makes_no_sense_is_a_plain_401() {
         let error = tags(&v2(signed_in(&server, alice())), "app").await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::CredentialMissing | ErrorKind::CredentialRefused), "{challenge}: {error}");
     }
+}
+
+/// Greeting a registry is the question that would have been asked anyway.
+#[tokio::test]
+async fn a_greeting_teaches_how_to_sign_in() {
+    let server = with_tokens(pull).await;
+    let client = Client::new(signed_in(&server, alice()));
+    assert_eq!(client.account(), None);
+    let greeting = client.greet().await.unwrap();
+    assert_eq!((greeting.status.as_u16(), greeting.service.as_deref()), (401, Some("r")));
+    assert_eq!((server.count("GET /token"), client.account()), (0, None));
+    let header = client.authorization(Scope::repository("app", &["pull"])).await.unwrap().unwrap();
+    assert_eq!(header.expose(), "Bearer for:repository:app:pull");
+    let registry = V2::new(client.clone(), "prod".into(), Quirks::default());
+    tags(&registry, "app").await.unwrap();
+    assert_eq!((roots(&server), server.count("GET /token")), (1, 1));
+    assert_eq!(client.account().unwrap().username.as_deref(), Some("alice"));
 }

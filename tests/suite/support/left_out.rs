@@ -26,10 +26,11 @@ pub fn left_out(component: &str, why: &str) {
     }
 }
 
-/// Finds an executable on the `PATH`, or among those that `tests/run` unpacked.
+/// Finds an executable on the `PATH`, or among those that `tests/run` unpacked or installed.
 pub fn executable(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).chain([unpacked("usr/bin")]).map(|folder| folder.join(name)).find(|file| file.is_file())
+    let python = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("python/bin");
+    std::env::split_paths(&path).chain([unpacked("usr/bin"), python]).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// The variables with which an unpacked program finds its own kind and its libraries; harmless where it is installed.

@@ -197,9 +197,9 @@ pub struct Running {
 }
 
 impl Running {
-    /// The process, for sending signals.
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("our own child").is_some()
     }
 
     /// Kills it as `kill -9` does.

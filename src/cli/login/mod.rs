@@ -1,13 +1,12 @@
 //! `regctl login`: a secret, checked and then kept.
 
-use std::sync::Arc;
+mod all;
 
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::{Context, Exit, Refusal, prompt};
 use crate::catalogue::{self, Changes, Entry, Name, State, Updating, Username};
-use crate::connect::Connector;
 use crate::credentials::{Credential, Secret, SourceKind, StoreError};
 use crate::registry::{self, ErrorKind};
 
@@ -19,13 +18,20 @@ use crate::registry::{self, ErrorKind};
 #[command(after_help = "Examples:
   regctl login prod
   regctl login prod --username 'robot$ci' --password-stdin < token.txt
+  regctl login --all
   REGCTL_PASSPHRASE_FILE=/run/secrets/passphrase regctl login prod --store encrypted-file --password-stdin < token.txt
 
-The user name <token> says that the secret is an identity token (an OAuth2 refresh token).")]
+The user name <token> says that the secret is an identity token (an OAuth2 refresh token).
+
+For Amazon ECR and Huawei SWR these are the access key and its secret key; what the registry takes instead is made of them in each run.")]
 pub struct Args {
     /// The registry: name, id or host
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::complete::registries))]
-    registry: String,
+    #[arg(required_unless_present = "all")]
+    registry: Option<String>,
+    /// Ask for every secret that is missing, one registry after the other
+    #[arg(long, conflicts_with_all = ["registry", "username", "password_stdin"])]
+    all: bool,
     /// Sign in as this user; the one of the catalogue if not given
     #[arg(long, short, value_name = "USER")]
     username: Option<String>,
@@ -60,9 +66,10 @@ impl From<Store> for SourceKind {
 
 /// Asks for the secret, checks it, keeps it, and writes down where.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
+    let Some(registry) = &args.registry else { return all::run(args, context) };
     let store = context.catalogue_store()?;
     let catalogue = store.load()?;
-    let (name, entry) = catalogue.find(&args.registry)?;
+    let (name, entry) = catalogue.find(registry)?;
     if entry.state == State::Removed {
         return Err(Refusal::new(Exit::Conflict, format!("{name} is removed")).hint(format!("regctl restore {name}")).into());
     }
@@ -78,18 +85,27 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         true => false,
         false => check(context, name, entry, Credential::new(username.as_str(), secret.clone()))?,
     };
-    let kind = match (args.store, entry.credential_store()) {
+    let kept = keep(context, &store, name, entry, place(args, entry), &username, &secret)?;
+    tell(args, context, name, entry, &username, checked, kept);
+    Ok(Exit::Done)
+}
+
+/// Where the secret goes: where it was asked to, else where the entry has it already.
+fn place(args: &Args, entry: &Entry) -> SourceKind {
+    match (args.store, entry.credential_store()) {
         (Some(store), _) => store.into(),
         (None, before) if before.is_store() => before,
         (None, _) => SourceKind::Keyring,
-    };
-    let place = keep(context, &store, name, entry, kind, &username, &secret)?;
+    }
+}
+
+/// Says how it went.
+fn tell(args: &Args, context: &Context, name: &Name, entry: &Entry, username: &Username, checked: bool, kept: &str) {
     if !checked && !args.no_check {
         context.printer.warn(format!("{} lets everyone in, so the password could not be checked", host(entry)));
     }
     let did = if checked { "signed in to" } else { "kept the secret of" };
-    context.printer.done(format!("{did} {name} as {username}; the secret is in {place}"));
-    Ok(Exit::Done)
+    context.printer.done(format!("{did} {name} as {username}; the secret is in {kept}"));
 }
 
 fn username(args: &Args, name: &Name, entry: &Entry) -> anyhow::Result<Username> {
@@ -110,8 +126,8 @@ fn host(entry: &Entry) -> String {
 
 /// Whether the server looked at the credential and took it. One that it refuses is an error.
 fn check(context: &Context, name: &Name, entry: &Entry, credential: Credential) -> anyhow::Result<bool> {
-    let connector = Connector::new(context.wallet(), Arc::default(), Some(credential));
-    let registry = connector.entry(name, entry, true)?;
+    context.warn_of_unverified(name, entry);
+    let registry = context.connector(Some(credential)).entry(name, entry, true)?;
     let ping = context.block_on(async { Ok(registry.ping().await) })?;
     match ping.map(|ping| ping.signed_in) {
         Ok(Some(true)) => Ok(true),

@@ -1,0 +1,208 @@
+//! What calls to vendors' own APIs have in common: where the API is, JSON in and out, and what its answers mean.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Stream, TryStreamExt};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::Place;
+use super::provider::Pages;
+use crate::credentials::Credential;
+use crate::distribution::{error, json};
+use crate::oci::is_plausible_date;
+use crate::registry::{Error, ErrorKind, Result};
+use crate::transport::header::ACCEPT;
+use crate::transport::{Answer, Client, Cursor, LIST_LIMIT, Login, Method, Owner, Request, paged};
+
+/// How long a deletion may take: some vendors walk all of a repository before they answer.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A vendor's own API.
+#[derive(Clone)]
+pub(super) struct Api {
+    client: Client,
+    name: String,
+}
+
+/// An entry of a list with the name that tells it from the others.
+pub(super) struct Keyed<T> {
+    pub key: String,
+    pub value: T,
+}
+
+impl Api {
+    /// The API at `base` of the registry that `client` is for.
+    pub fn new(
+        client: &Client,
+        base: Url,
+        takes: impl Fn(&Credential) -> Option<Login> + Send + Sync + 'static,
+        owner: Owner,
+    ) -> Result<Api> {
+        Ok(Api { client: client.api(base, Arc::new(takes), owner)?, name: client.name().to_owned() })
+    }
+
+    /// The API where the entry says, else at `path` on the registry's own host.
+    pub fn beside(place: &Place, path: &str, takes: impl Fn(&Credential) -> Option<Login> + Send + Sync + 'static) -> Result<Api> {
+        let base = place.api_address.clone().unwrap_or_else(|| {
+            let mut base = place.client.base().clone();
+            base.set_path(path);
+            base
+        });
+        Api::new(&place.client, base, takes, Owner::Registry)
+    }
+
+    /// The API where the entry says, else at `address` if the registry is on a host that is known to belong to it. `None` when neither:
+    /// a credential goes to no host that nobody named.
+    pub fn known(
+        place: &Place,
+        hosts: impl Fn(&str) -> bool,
+        address: &str,
+        takes: impl Fn(&Credential) -> Option<Login> + Send + Sync + 'static,
+    ) -> Result<Option<Api>> {
+        if let Some(base) = place.api_address.clone() {
+            return Api::new(&place.client, base, takes, Owner::Registry).map(Some);
+        }
+        if !place.client.base().host_str().is_some_and(hosts) {
+            return Ok(None);
+        }
+        let base = Url::parse(address).expect("the constant is an address");
+        Api::new(&place.client, base, takes, Owner::Vendor).map(Some)
+    }
+
+    /// A request for a path that stands after the API's address.
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        self.client.request(method, path).header(ACCEPT, "application/json")
+    }
+
+    /// Sends; any status is an answer, but a web page is none: then something else answers there.
+    pub async fn send(&self, request: Request, operation: &'static str, subject: &str) -> Result<Answer> {
+        let answer = self.client.send(request).await.map_err(|error| error.on(operation, subject))?;
+        match answer.media_type() == "text/html" && !matches!(answer.status.as_u16(), 401 | 403 | 429 | 500..) {
+            false => Ok(answer),
+            true => Err(Error::new(ErrorKind::Protocol, operation, subject)
+                .answered(answer.status.as_u16(), None)
+                .because(format!("a web page answers at {}, not the vendor's API", answer.url.path()))
+                .remedy(format!("if the API is elsewhere: regctl update {} --api-address URL", self.name))),
+        }
+    }
+
+    /// Reads one document.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str, operation: &'static str, subject: &str) -> Result<T> {
+        let answer = self.send(self.request(Method::GET, path), operation, subject).await?;
+        match answer.status.is_success() {
+            true => json(&answer, operation, subject),
+            false => Err(error(&answer, operation, subject)),
+        }
+    }
+
+    /// Deletes by one call. "Not there" is `false`, unless it is the second attempt after one whose answer was lost.
+    pub async fn delete(&self, request: Request, operation: &'static str, subject: &str) -> Result<bool> {
+        let answer = self.send(request.repeatable().patience(PATIENCE), operation, subject).await?;
+        match answer.status.as_u16() {
+            200..=299 => Ok(true),
+            404 | 410 => Ok(answer.repeated),
+            _ => Err(error(&answer, operation, subject)),
+        }
+    }
+
+    /// Waits for work that the vendor does after it has answered, until `finished` says so of what it reads at `path`.
+    pub async fn wait<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        finished: impl Fn(&T) -> bool,
+        operation: &'static str,
+        subject: &str,
+    ) -> Result<T> {
+        let request = self.request(Method::GET, path);
+        let done =
+            |answer: &Answer| !answer.status.is_success() || json(answer, operation, subject).is_ok_and(|read| finished(&read));
+        let answer = self.client.poll(request, done).await.map_err(|error| error.on(operation, subject))?;
+        match answer.status.is_success() {
+            true => json(&answer, operation, subject),
+            false => Err(error(&answer, operation, subject)),
+        }
+    }
+
+    /// Reads a list: `entries` takes a page apart, and each entry has its key.
+    pub fn list<'a, P: DeserializeOwned, T: Send + 'a>(
+        &'a self,
+        first: Request,
+        cursor: Cursor,
+        operation: &'static str,
+        subject: String,
+        entries: impl Fn(P) -> Vec<Keyed<T>> + Send + 'a,
+    ) -> Pages<'a, T> {
+        self.list_or(first, cursor, operation, subject, entries, |answer, operation, subject| error(answer, operation, subject))
+    }
+
+    /// The same where `refusal` knows better than the status what is wrong.
+    pub fn list_or<'a, P: DeserializeOwned, T: Send + 'a>(
+        &'a self,
+        first: Request,
+        cursor: Cursor,
+        operation: &'static str,
+        subject: String,
+        entries: impl Fn(P) -> Vec<Keyed<T>> + Send + 'a,
+        refusal: fn(&Answer, &'static str, &str) -> Error,
+    ) -> Pages<'a, T> {
+        let first = first.limit(LIST_LIMIT);
+        let of = subject.clone();
+        let read = move |answer: &Answer| match answer.status.as_u16() {
+            200..=299 => json(answer, operation, &of).map(&entries),
+            _ => Err(refusal(answer, operation, &of)),
+        };
+        Box::pin(values(paged(&self.client, first, cursor, read, |entry: &Keyed<T>| entry.key.as_str()), operation, subject))
+    }
+}
+
+fn values<'a, T: Send + 'a>(
+    pages: impl Stream<Item = Result<Vec<Keyed<T>>>> + Send + 'a,
+    operation: &'static str,
+    subject: String,
+) -> impl Stream<Item = Result<Vec<T>>> + Send + 'a {
+    pages
+        .map_ok(|page| page.into_iter().map(|entry| entry.value).collect())
+        .map_err(move |error| if error.status().is_some() { error } else { error.on(operation, &subject) })
+}
+
+/// A name as one part of a path, with its slashes escaped.
+pub(super) fn escaped(name: &str) -> String {
+    name.replace('/', "%2F")
+}
+
+/// A date as a vendor writes it; `None` for "never", for what is made up, and for what is no date: that is no reason to fail.
+pub(super) fn date(text: Option<&str>) -> Option<Timestamp> {
+    text?.parse().ok().filter(|date| is_plausible_date(*date))
+}
+
+/// Why a vendor's API is not asked: it isn't known where it is.
+pub(super) fn nowhere(operation: &'static str, subject: &str, name: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, operation, subject)
+        .because("only the vendor's own API can do that, and on this host it isn't known where that is")
+        .remedy(format!("regctl update {name} --api-address URL"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_is_no_date() {
+        for (text, is) in [
+            ("0001-01-01T00:00:00.000Z", false),
+            ("1970-01-01T00:00:00Z", false),
+            ("1980-01-02T00:00:00Z", false),
+            ("1980-01-03T00:00:00Z", true),
+            ("2026-11-20T12:00:00.123456Z", true),
+            ("2026-11-20T12:00:00+02:00", true),
+            ("yesterday", false),
+            ("", false),
+        ] {
+            assert_eq!(date(Some(text)).is_some(), is, "{text}");
+        }
+        assert_eq!(date(None), None);
+    }
+}

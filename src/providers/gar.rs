@@ -1,0 +1,184 @@
+//! Google Artifact Registry: its list of tags also tells digests, sizes and dates, a manifest goes only after its tags, and a whole image
+//! (a "package") goes by the API at artifactregistry.googleapis.com.
+//!
+//! Written from Google's API definitions and from what its clients send, tried against a fake only.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::Place;
+use super::api::{Api, date, escaped, nowhere};
+use super::provider::{Pages, Provider, Vendor};
+use crate::credentials::Credential;
+use crate::distribution::{Quirks, V2, error, json};
+use crate::oci::{Repository, media_type, null_as_default};
+use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
+use crate::transport::{Answer, LIST_LIMIT, Listing, Login, Method, Scope, pages};
+
+const TAGS: &str = "list the tags of";
+const DELETE_REPOSITORY: &str = "delete the repository";
+/// Where the API is for the registry's own hosts.
+const ADDRESS: &str = "https://artifactregistry.googleapis.com";
+/// What the registry's hosts end in, after the location.
+const HOSTS: &str = "-docker.pkg.dev";
+/// The user name that goes with an OAuth2 access token.
+const OAUTH: &str = "oauth2accesstoken";
+/// How many tags to ask for at once.
+const PAGE: usize = 1000;
+
+pub(super) fn vendor() -> Vendor {
+    let quirks =
+        Quirks { list: Support::Native, untag: Support::Native, delete: Support::Native, probe_tells: false, ..Quirks::default() };
+    Vendor { quirks, open }
+}
+
+fn open(place: &Place) -> Result<Box<dyn Provider>> {
+    let takes = |credential: &Credential| (credential.username() == Some(OAUTH)).then_some(Login::Bearer);
+    let location = place.client.base().host_str().and_then(|host| host.strip_suffix(HOSTS)).map(str::to_owned);
+    let api = Api::known(place, |host| host.ends_with(HOSTS), ADDRESS, takes)?;
+    Ok(Box::new(Gar { api, location: location.or_else(|| place.region.clone()) }))
+}
+
+struct Gar {
+    api: Option<Api>,
+    location: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TagList {
+    #[serde(default, deserialize_with = "null_as_default")]
+    tags: Vec<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    manifest: HashMap<String, Manifest>,
+}
+
+/// Numbers are written as texts.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest {
+    image_size_bytes: Option<String>,
+    media_type: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    tag: Vec<String>,
+    time_uploaded_ms: Option<String>,
+}
+
+/// Work that goes on after the answer.
+#[derive(Deserialize)]
+struct Operation {
+    name: Option<String>,
+    done: Option<bool>,
+    error: Option<Status>,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    message: Option<String>,
+}
+
+#[async_trait]
+impl Provider for Gar {
+    fn capabilities(&self, v2: Capabilities) -> Capabilities {
+        match (&self.api, &self.location) {
+            (Some(_), Some(_)) => Capabilities { delete_repository: Support::Api, ..v2 },
+            _ => v2,
+        }
+    }
+
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+        let subject = v2.subject(repository, "");
+        let request = v2.client().request(Method::GET, &format!("/v2/{repository}/tags/list")).limit(LIST_LIMIT);
+        let request = request.scope(Scope::repository(repository.as_str(), &["pull"]));
+        let read = move |answer: &Answer| match answer.status.is_success() {
+            true => json(answer, TAGS, &subject).map(entries),
+            false => Err(error(answer, TAGS, subject.as_str())),
+        };
+        let listing = Listing { request, page_size: Some(PAGE) };
+        pages(v2.client(), listing, read, |tag: &TagEntry| tag.name.as_str()).boxed()
+    }
+
+    async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {
+        let subject = v2.subject(repository, "");
+        let (Some(api), Some(location)) = (&self.api, &self.location) else {
+            return Err(nowhere(DELETE_REPOSITORY, &subject, v2.name()));
+        };
+        let mut parts = repository.as_str().splitn(3, '/');
+        let (Some(project), Some(group), Some(image)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(Error::new(ErrorKind::NotFound, DELETE_REPOSITORY, subject)
+                .because("an image of Artifact Registry is called PROJECT/REPOSITORY/IMAGE"));
+        };
+        let package = escaped(image);
+        let path = format!("/v1/projects/{project}/locations/{location}/repositories/{group}/packages/{package}");
+        let answer = api.send(api.request(Method::DELETE, &path).repeatable(), DELETE_REPOSITORY, &subject).await?;
+        match answer.status.as_u16() {
+            200..=299 => {}
+            404 => return Ok(answer.repeated),
+            _ => return Err(error(&answer, DELETE_REPOSITORY, subject)),
+        }
+        let started: Operation = json(&answer, DELETE_REPOSITORY, &subject)?;
+        let ended = match (started.done, &started.name) {
+            (Some(true), _) | (_, None) => started,
+            (_, Some(name)) => {
+                api.wait(&format!("/v1/{name}"), |operation: &Operation| operation.done == Some(true), DELETE_REPOSITORY, &subject)
+                    .await?
+            }
+        };
+        match ended.error {
+            None => Ok(true),
+            Some(status) => Err(Error::new(ErrorKind::Conflict, DELETE_REPOSITORY, subject)
+                .because(crate::distribution::clean(&status.message.unwrap_or_else(|| "Google gave up".into())))),
+        }
+    }
+
+    fn wants_tags_gone_first(&self) -> bool {
+        true
+    }
+
+    fn judge(&self, error: Error) -> Error {
+        match (error.kind(), error.code()) {
+            (_, Some("GOOGLE_MANIFEST_DANGLING_TAG")) => {
+                error.means(ErrorKind::Conflict).remedy("a tag was put on it meanwhile; look at it again and repeat")
+            }
+            (_, Some("GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE")) => {
+                error.means(ErrorKind::Conflict).remedy("an index lists it: delete that index first")
+            }
+            (ErrorKind::Unsupported | ErrorKind::CredentialMissing, _) => error.remedy(format!(
+                "Google's API takes an access token under the user name {OAUTH}: gcloud auth print-access-token | regctl login NAME \
+                 --username {OAUTH} --password-stdin"
+            )),
+            (ErrorKind::Denied, _) => error.remedy("the account needs the role Artifact Registry Repository Administrator on the repository"),
+            _ => error,
+        }
+    }
+}
+
+fn entries(list: TagList) -> Vec<TagEntry> {
+    let mut known: HashMap<&str, (&String, &Manifest)> = HashMap::new();
+    for (digest, manifest) in &list.manifest {
+        known.extend(manifest.tag.iter().map(|tag| (tag.as_str(), (digest, manifest))));
+    }
+    let entry = |name: &String| match known.get(name.as_str()) {
+        None => TagEntry::named(name.clone()),
+        Some((digest, manifest)) => TagEntry {
+            digest: digest.parse().ok(),
+            media_type: manifest.media_type.clone(),
+            size: manifest
+                .image_size_bytes
+                .as_deref()
+                .and_then(|size| size.parse().ok())
+                .filter(|_| manifest.media_type.as_deref().is_some_and(media_type::is_image)),
+            pushed_at: milliseconds(manifest.time_uploaded_ms.as_deref()),
+            ..TagEntry::named(name.clone())
+        },
+    };
+    list.tags.iter().map(entry).collect()
+}
+
+fn milliseconds(text: Option<&str>) -> Option<Timestamp> {
+    let time = Timestamp::from_millisecond(text?.parse().ok()?).ok()?;
+    date(Some(&time.to_string()))
+}

@@ -1,0 +1,203 @@
+//! GitLab's registry: `/v2/` takes tags and manifests away, lists repositories for administrators only, and knows no deleting of
+//! repositories. GitLab itself does, at `/api/v4` of the host that gives the tokens.
+//!
+//! Written from GitLab's documentation, tried against a fake only.
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::Place;
+use super::api::{Api, Keyed, escaped, nowhere};
+use super::provider::{Pages, Provider, Vendor};
+use crate::credentials::Credential;
+use crate::distribution::{Quirks, V2};
+use crate::oci::Repository;
+use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support};
+use crate::transport::header::HeaderName;
+use crate::transport::{Cursor, Login, Method, Owner};
+
+const LIST: &str = "list the repositories of";
+const DELETE_REPOSITORY: &str = "delete the repository";
+/// The most that GitLab puts on a page.
+const PAGE: &str = "100";
+/// An image may be so many parts below its project: `group/project/a/b`.
+const DEEPEST_IMAGE: usize = 2;
+/// The user name of job tokens, which go into a header of their own.
+const JOB: &str = "gitlab-ci-token";
+const PRIVATE_TOKEN: HeaderName = HeaderName::from_static("private-token");
+const JOB_TOKEN: HeaderName = HeaderName::from_static("job-token");
+
+pub(super) fn vendor() -> Vendor {
+    let quirks = Quirks { untag: Support::Native, delete: Support::Native, probe_tells: false, ..Quirks::default() };
+    Vendor { quirks, open }
+}
+
+fn open(place: &Place) -> Result<Box<dyn Provider>> {
+    Ok(Box::new(Gitlab { api_address: place.api_address.clone(), namespace: place.namespace.clone(), api: OnceCell::new() }))
+}
+
+fn takes(credential: &Credential) -> Option<Login> {
+    let username = credential.username()?;
+    Some(Login::Header(if username == JOB { JOB_TOKEN } else { PRIVATE_TOKEN }))
+}
+
+struct Gitlab {
+    api_address: Option<Url>,
+    namespace: Option<String>,
+    api: OnceCell<Api>,
+}
+
+#[derive(Deserialize)]
+struct Project {
+    id: u64,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    id: u64,
+    project_id: u64,
+    path: String,
+    status: Option<String>,
+}
+
+const CURSOR: Cursor = Cursor::Number { parameter: "page", more: None };
+
+impl Gitlab {
+    /// GitLab is where the registry's tokens come from, if that is a host that may be told the credential.
+    async fn api(&self, v2: &V2, operation: &'static str) -> Result<&Api> {
+        let make = async || {
+            let base = match &self.api_address {
+                Some(base) => base.clone(),
+                None => {
+                    let mut base = v2.client().token_server().await?.ok_or_else(|| nowhere(operation, v2.name(), v2.name()))?;
+                    base.set_path("/api");
+                    base.set_query(None);
+                    base
+                }
+            };
+            Api::new(v2.client(), base, takes, Owner::Registry)
+        };
+        self.api.get_or_try_init(make).await
+    }
+
+    /// The registry repositories of a group or project, which have the same shape.
+    fn listed<'a>(api: &'a Api, of: &str, subject: String, operation: &'static str) -> Pages<'a, Listed> {
+        let first = api.request(Method::GET, &format!("/v4/{of}/registry/repositories")).query("per_page", PAGE);
+        let entries =
+            |page: Vec<Listed>| page.into_iter().map(|listed| Keyed { key: listed.id.to_string(), value: listed }).collect();
+        api.list(first, CURSOR, operation, subject, entries)
+    }
+
+    /// A repository as GitLab knows it. Nothing in its name says where the project's ends, so the possible ones are asked.
+    async fn find(&self, v2: &V2, repository: &Repository, operation: &'static str) -> Result<Option<Listed>> {
+        let api = self.api(v2, operation).await?;
+        let parts: Vec<&str> = repository.as_str().split('/').collect();
+        let shallowest = parts.len().saturating_sub(DEEPEST_IMAGE).max(2);
+        for length in (shallowest..=parts.len()).rev() {
+            let project = format!("projects/{}", escaped(&parts[..length].join("/")));
+            let mut pages = Gitlab::listed(api, &project, v2.subject(repository, ""), operation);
+            loop {
+                match pages.try_next().await {
+                    Ok(Some(page)) => {
+                        if let Some(found) = page.into_iter().find(|listed| listed.path == repository.as_str()) {
+                            return Ok(Some(found));
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(error) if error.kind() == ErrorKind::NotFound => break,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn names(page: Vec<Listed>) -> Vec<Repository> {
+    page.into_iter().filter_map(|listed| listed.path.parse().ok()).collect()
+}
+
+#[async_trait]
+impl Provider for Gitlab {
+    fn capabilities(&self, v2: Capabilities) -> Capabilities {
+        // with no namespace each project that one is a member of is asked
+        let list = if self.namespace.is_some() { Support::Api } else { Support::Emulated };
+        Capabilities { list, delete_repository: Support::Api, ..v2 }
+    }
+
+    fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {
+        Box::pin(async_stream::try_stream! {
+            let api = self.api(v2, LIST).await?;
+            if let Some(namespace) = &self.namespace {
+                let mut found = false;
+                for kind in ["groups", "projects"] {
+                    let mut pages = Gitlab::listed(api, &format!("{kind}/{}", escaped(namespace)), v2.name().to_owned(), LIST);
+                    loop {
+                        match pages.try_next().await {
+                            Ok(Some(page)) => yield names(page),
+                            Ok(None) => {
+                                found = true;
+                                break;
+                            }
+                            // a namespace is a group or a project
+                            Err(error) if error.kind() == ErrorKind::NotFound => break,
+                            Err(error) => Err(error)?,
+                        }
+                    }
+                    if found {
+                        break;
+                    }
+                }
+                if !found {
+                    Err(Error::new(ErrorKind::NotFound, LIST, v2.name())
+                        .because(format!("GitLab shows no group or project {namespace} to this credential")))?;
+                }
+            } else {
+                let first = api.request(Method::GET, "/v4/projects");
+                let first = first.query("membership", "true").query("simple", "true").query("per_page", PAGE);
+                let entries =
+                    |page: Vec<Project>| page.into_iter().map(|project| Keyed { key: project.id.to_string(), value: project }).collect();
+                for await projects in api.list(first, CURSOR, LIST, v2.name().to_owned(), entries) {
+                    for Project { id } in projects? {
+                        let mut pages = Gitlab::listed(api, &format!("projects/{id}"), v2.name().to_owned(), LIST);
+                        loop {
+                            match pages.try_next().await {
+                                Ok(Some(page)) => yield names(page),
+                                Ok(None) => break,
+                                // a project without a registry
+                                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Denied) => break,
+                                Err(error) => Err(error)?,
+                            }
+                        }
+                    }
+                }
+            }
+        })
+    }
+
+    /// GitLab does it later; until then the repository is there and marked.
+    async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {
+        let subject = v2.subject(repository, "");
+        let Some(found) = self.find(v2, repository, DELETE_REPOSITORY).await? else { return Ok(false) };
+        if matches!(found.status.as_deref(), Some("delete_scheduled" | "delete_ongoing")) {
+            return Ok(true);
+        }
+        let api = self.api(v2, DELETE_REPOSITORY).await?;
+        let path = format!("/v4/projects/{}/registry/repositories/{}", found.project_id, found.id);
+        api.delete(api.request(Method::DELETE, &path), DELETE_REPOSITORY, &subject).await
+    }
+
+    fn judge(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Denied | ErrorKind::CredentialRefused | ErrorKind::CredentialMissing | ErrorKind::Unsupported => error.remedy(
+                "sign in with a personal, group or project access token that has the scope api (to list: read_api) and the role Maintainer; \
+                 deploy tokens are for /v2/ only",
+            ),
+            ErrorKind::Conflict => error.remedy("a protection rule of the project holds the tag: Settings, Packages and registries"),
+            _ => error,
+        }
+    }
+}
