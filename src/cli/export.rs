@@ -37,13 +37,13 @@ pub struct Args {
     /// The registries; all that are not removed when none is named
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::complete::registries))]
     names: Vec<String>,
-    /// A list as the system answers it, or the body that creates or changes one: list, create or patch
+    /// A list as the system answers it, the body that creates or changes one, or Rancher's list of who signs in: list, create, patch or credentials
     #[arg(
         long,
         value_name = "SHAPE",
         default_value = "list",
         hide_possible_values = true,
-        value_parser = PossibleValuesParser::new(["list", "create", "patch"]).map(|word| shape(&word))
+        value_parser = PossibleValuesParser::new(["list", "create", "patch", "credentials"]).map(|word| shape(&word))
     )]
     shape: Shape,
     /// Write secrets in plain text instead of REDACTED
@@ -62,6 +62,7 @@ fn shape(word: &str) -> Shape {
     match word {
         "create" => Shape::Create,
         "patch" => Shape::Patch,
+        "credentials" => Shape::Credentials,
         _ => Shape::List,
     }
 }

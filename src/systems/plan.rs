@@ -4,7 +4,7 @@
 //! at, so labels, rules and other things that people added here are theirs. What differs, and what stands in the way of a new entry, is
 //! a conflict, and the person says what happens with conflicts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
@@ -106,7 +106,8 @@ struct Decider<'a> {
 impl Plan {
     /// Decides.
     pub fn make(catalogue: &Catalogue, registries: &[Imported], how: Deciding) -> Plan {
-        let found: Vec<Option<&Name>> = registries.iter().map(|imported| known(catalogue, imported)).collect();
+        let known = Known::new(catalogue);
+        let found: Vec<Option<&Name>> = registries.iter().map(|imported| known.find(imported)).collect();
         let mut decider = Decider {
             catalogue,
             how,
@@ -150,18 +151,39 @@ impl Plan {
     }
 }
 
-/// The entry that was made of this registry before.
-fn known<'a>(catalogue: &'a Catalogue, imported: &Imported) -> Option<&'a Name> {
-    let dialect = imported.system.dialect();
-    let fits = |entry: &Entry| {
-        let Some(source) = entry.source.as_ref().filter(|source| source.system == imported.system.word()) else { return false };
-        match (&source.id, &imported.source_id) {
-            (Some(known), Some(id)) => dialect.identity(known) == dialect.identity(id),
-            (None, None) => entry.same_place(&imported.entry),
-            _ => false,
+/// The entries that were made of registries, by their system and their id there.
+struct Known<'a> {
+    by_id: HashMap<(&'a str, &'a str), &'a Name>,
+    without_id: Vec<(&'a str, &'a Name, &'a Entry)>,
+}
+
+impl<'a> Known<'a> {
+    fn new(catalogue: &'a Catalogue) -> Known<'a> {
+        let mut known = Known { by_id: HashMap::new(), without_id: Vec::new() };
+        for (name, entry) in catalogue.entries() {
+            let Some(source) = &entry.source else { continue };
+            match (&source.id, source.system.parse::<System>()) {
+                (Some(id), Ok(system)) => {
+                    known.by_id.entry((system.word(), system.dialect().identity(id))).or_insert(name);
+                }
+                (None, Ok(system)) => known.without_id.push((system.word(), name, entry)),
+                (_, Err(_)) => {}
+            }
         }
-    };
-    catalogue.entries().find(|(_, entry)| fits(entry)).map(|(name, _)| name)
+        known
+    }
+
+    /// The entry that was made of this registry before.
+    fn find(&self, imported: &Imported) -> Option<&'a Name> {
+        let word = imported.system.word();
+        match &imported.source_id {
+            Some(id) => self.by_id.get(&(word, imported.system.dialect().identity(id))).copied(),
+            None => {
+                let fits = |(system, _, entry): &&(&str, &Name, &Entry)| *system == word && entry.same_place(&imported.entry);
+                self.without_id.iter().find(fits).map(|(_, name, _)| *name)
+            }
+        }
+    }
 }
 
 impl Decider<'_> {

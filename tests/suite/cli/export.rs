@@ -32,6 +32,18 @@ fn rancher_registries_come_back() {
 }
 
 #[test]
+fn rancher_credentials_come_back() {
+    let program = Program::new();
+    import(&program, &["rancher/registries.json", "rancher/registrycredentials.json"], &[]).succeeds();
+    let exported = export(&program, &["rancher", "--shape", "credentials"]).succeeds();
+    assert_eq!(exported.json(), document("rancher/registrycredentials.json"));
+    export(&program, &["zadig", "1sp7", "--shape", "credentials"]).fails(7).says("only Rancher");
+    program.run(["add", "mine", "https://mine.example", "--username", "bob", "--no-check"]).succeeds();
+    let mine = export(&program, &["rancher", "mine", "--shape", "credentials"]).succeeds().json();
+    assert_eq!((&mine["data"][0]["publicValue"], &mine["data"][0]["secretValue"]), (&json!("bob"), &json!("REDACTED")));
+}
+
+#[test]
 fn dockercloud_registries_come_back() {
     comes_back("dockercloud/registries.json", &[]);
     comes_back("dockercloud/registries-tutum.json", &[]);

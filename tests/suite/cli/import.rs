@@ -462,6 +462,7 @@ fn hostile_documents() {
         ("[".repeat(200_000), "nested too deep"),
         (" ".repeat((16 << 20) + 1), "larger than 16 MiB"),
         ("{}".to_owned(), "looks like none of"),
+        (format!("[{}]", vec![r#"{"id":"1","name":"a","addr":"https://a"}"#; 5001].join(",")), "more than 5000 registries"),
         (r#"[{"id": 7, "name": [], "addr": {}}]"#.to_owned(), "`addr` is an object, expected text"),
         (r#"[{"id": "1", "name": "a", "addr": "https://a"}, 7]"#.to_owned(), "number 2: it is no object"),
         (
