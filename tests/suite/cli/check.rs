@@ -198,10 +198,7 @@ fn who_built_it_is_told_from_its_answers() {
     let checked = program.run(["check", "-o", "json", "-vv"]).succeeds().says("behind this machine's").hides("t0ken-canary");
     let found = item(&checked);
     assert_eq!((&found["product"], &found["version"]), (&json!("Harbor"), &json!("2.12.1-abcdef")));
-    assert_eq!(
-        found["abilities"],
-        json!({"list": "unsupported", "untag": "unsupported", "delete": "native", "referrers": "native"})
-    );
+    assert_eq!(found["abilities"], json!({"list": "unsupported", "untag": "api", "delete": "native", "referrers": "native"}));
     assert_eq!(found["provider_suggested"], Value::Null);
     assert_eq!(found["rate_limit"]["remaining"], 0);
 
@@ -209,7 +206,9 @@ fn who_built_it_is_told_from_its_answers() {
     program.run(["add", "own", &address, "--allow-duplicate", "--provider", "native"]).succeeds();
     assert_eq!(program.run(["get", "own", "-o", "json"]).json()["provider"], "native");
     let own = program.run(["check", "own", "-o", "json"]).succeeds().says("regctl update own --provider harbor");
-    assert_eq!((&item(&own)["provider"], &item(&own)["provider_suggested"]), (&json!("native"), &json!("harbor")));
+    let own = item(&own);
+    assert_eq!((&own["provider"], &own["provider_suggested"]), (&json!("native"), &json!("harbor")));
+    assert_eq!(own["abilities"]["untag"], "unsupported", "its own API is not asked");
 }
 
 #[test]
