@@ -67,7 +67,7 @@ impl Connector {
     /// As [`Connector::entry`].
     pub fn client(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Client> {
         let Some(address) = &entry.address else {
-            return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no address yet"));
+            return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no hostname yet"));
         };
         if matches!(entry.kind(), Kind::Ecr | Kind::Swr) && !address.path().is_empty() {
             // only in an entry that was written by hand

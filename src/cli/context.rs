@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Environment, Exit, Globals, Refusal};
 use crate::connect::Stats;
 use crate::credentials::{Secret, Wallet};
-use crate::output::Printer;
+use crate::output::{Format, Printer};
 
 /// What a command is given.
 pub struct Context {
@@ -32,6 +32,11 @@ pub struct Context {
 }
 
 impl Context {
+    /// Whether results are shown field by field, as programs and templates want them, and not as a table that is made for people.
+    pub(super) fn shows_fields(&self) -> bool {
+        self.globals.format.is_some() || matches!(self.printer.format(), Format::Json | Format::Jsonl | Format::Yaml)
+    }
+
     /// Runs network work that can be given up at any moment: Ctrl-C ends it with exit 130.
     pub fn block_on<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         runtime()?.block_on(async {

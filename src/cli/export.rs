@@ -21,7 +21,7 @@ const AUTHORITY_MAX: u64 = 1 << 20;
 /// Write registries as another program's document
 ///
 /// Writes what the API of that program would answer, or the body it would be sent. Fields that it has no words for are told on stderr. The
-/// form toml is a catalogue of its own, without secrets, to be shared and applied by others.
+/// form toml is a catalogue of its own, without secrets, to be shared and applied by others (regctl apply).
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Systems: rancher, dockercloud, zadig, ionos, shipyard, docker, podman, regclient, toml.
 
@@ -74,7 +74,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         if args.reveal_secrets || args.shape != Shape::List {
             return Err(Refusal::usage("toml has one shape, and no secrets").into());
         }
-        context.printer.write(known.only(&names).to_toml().as_bytes())?;
+        context.printer.write(known.only(&names).shared().to_toml().as_bytes())?;
         return Ok(Exit::Done);
     }
     let system = System::from_str(&args.system).map_err(Refusal::usage)?;

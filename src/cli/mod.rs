@@ -33,6 +33,7 @@ mod history;
 mod import;
 mod inspect;
 mod journal;
+mod known;
 mod last_check;
 mod list;
 mod login;

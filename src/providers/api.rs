@@ -1,5 +1,6 @@
 //! What calls to vendors' own APIs have in common: where the API is, JSON in and out, and what its answers mean.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt};
@@ -9,15 +10,15 @@ use url::Url;
 
 use super::Place;
 use super::provider::Pages;
+use crate::credentials::Credential;
 use crate::distribution::{error, json};
+use crate::oci::is_plausible_date;
 use crate::registry::{Error, ErrorKind, Result};
 use crate::transport::header::ACCEPT;
-use crate::transport::{Answer, Client, Cursor, LIST_LIMIT, Method, Owner, Request, Takes, paged};
+use crate::transport::{Answer, Client, Cursor, LIST_LIMIT, Login, Method, Owner, Request, paged};
 
 /// How long a deletion may take: some vendors walk all of a repository before they answer.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Dates up to this one are made up: the beginning of one epoch or another, which builders and vendors write for "unknown".
-const FIRST_DATE: Timestamp = Timestamp::constant(315_705_600, 0);
 
 /// A vendor's own API.
 #[derive(Clone)]
@@ -34,12 +35,17 @@ pub(super) struct Keyed<T> {
 
 impl Api {
     /// The API at `base` of the registry that `client` is for.
-    pub fn new(client: &Client, base: Url, takes: Takes, owner: Owner) -> Result<Api> {
-        Ok(Api { client: client.api(base, takes, owner)?, name: client.name().to_owned() })
+    pub fn new(
+        client: &Client,
+        base: Url,
+        takes: impl Fn(&Credential) -> Option<Login> + Send + Sync + 'static,
+        owner: Owner,
+    ) -> Result<Api> {
+        Ok(Api { client: client.api(base, Arc::new(takes), owner)?, name: client.name().to_owned() })
     }
 
     /// The API where the entry says, else at `path` on the registry's own host.
-    pub fn beside(place: &Place, path: &str, takes: Takes) -> Result<Api> {
+    pub fn beside(place: &Place, path: &str, takes: impl Fn(&Credential) -> Option<Login> + Send + Sync + 'static) -> Result<Api> {
         let base = place.api_address.clone().unwrap_or_else(|| {
             let mut base = place.client.base().clone();
             base.set_path(path);
@@ -50,7 +56,12 @@ impl Api {
 
     /// The API where the entry says, else at `address` if the registry is on a host that is known to belong to it. `None` when neither:
     /// a credential goes to no host that nobody named.
-    pub fn known(place: &Place, hosts: impl Fn(&str) -> bool, address: &str, takes: Takes) -> Result<Option<Api>> {
+    pub fn known(
+        place: &Place,
+        hosts: impl Fn(&str) -> bool,
+        address: &str,
+        takes: impl Fn(&Credential) -> Option<Login> + Send + Sync + 'static,
+    ) -> Result<Option<Api>> {
         if let Some(base) = place.api_address.clone() {
             return Api::new(&place.client, base, takes, Owner::Registry).map(Some);
         }
@@ -124,11 +135,24 @@ impl Api {
         subject: String,
         entries: impl Fn(P) -> Vec<Keyed<T>> + Send + 'a,
     ) -> Pages<'a, T> {
+        self.list_or(first, cursor, operation, subject, entries, |answer, operation, subject| error(answer, operation, subject))
+    }
+
+    /// The same where `refusal` knows better than the status what is wrong.
+    pub fn list_or<'a, P: DeserializeOwned, T: Send + 'a>(
+        &'a self,
+        first: Request,
+        cursor: Cursor,
+        operation: &'static str,
+        subject: String,
+        entries: impl Fn(P) -> Vec<Keyed<T>> + Send + 'a,
+        refusal: fn(&Answer, &'static str, &str) -> Error,
+    ) -> Pages<'a, T> {
         let first = first.limit(LIST_LIMIT);
         let of = subject.clone();
         let read = move |answer: &Answer| match answer.status.as_u16() {
             200..=299 => json(answer, operation, &of).map(&entries),
-            _ => Err(error(answer, operation, of.as_str())),
+            _ => Err(refusal(answer, operation, &of)),
         };
         Box::pin(values(paged(&self.client, first, cursor, read, |entry: &Keyed<T>| entry.key.as_str()), operation, subject))
     }
@@ -151,7 +175,7 @@ pub(super) fn escaped(name: &str) -> String {
 
 /// A date as a vendor writes it; `None` for "never", for what is made up, and for what is no date: that is no reason to fail.
 pub(super) fn date(text: Option<&str>) -> Option<Timestamp> {
-    text?.parse().ok().filter(|date| *date > FIRST_DATE)
+    text?.parse().ok().filter(|date| is_plausible_date(*date))
 }
 
 /// Why a vendor's API is not asked: it isn't known where it is.

@@ -9,21 +9,27 @@
 //! tried for real.
 
 mod api;
+mod artifactory;
 mod azure;
 pub mod derived;
 pub mod detect;
 mod dockerhub;
+mod ecr;
 mod gar;
 mod ghcr;
+mod gitea;
 mod gitlab;
 mod harbor;
+mod ionos;
 pub mod look;
+mod nexus;
 mod provider;
 mod quay;
 pub mod rate_limit;
 pub mod realm;
 mod remote;
 mod sigv4;
+mod zot;
 
 use std::sync::Arc;
 
@@ -72,15 +78,12 @@ fn vendor(kind: Kind) -> Option<Vendor> {
         Kind::Gitlab => Some(gitlab::vendor()),
         Kind::Azure => Some(azure::vendor()),
         Kind::Gar => Some(gar::vendor()),
-        Kind::Acr
-        | Kind::Tcr
-        | Kind::Swr
-        | Kind::Ecr
-        | Kind::Nexus
-        | Kind::Native
-        | Kind::Gitea
-        | Kind::Artifactory
-        | Kind::Zot
-        | Kind::Ionos => None,
+        Kind::Ecr => Some(ecr::vendor()),
+        Kind::Gitea => Some(gitea::vendor()),
+        Kind::Zot => Some(zot::vendor()),
+        Kind::Artifactory => Some(artifactory::vendor()),
+        Kind::Nexus => Some(nexus::vendor()),
+        Kind::Ionos => Some(ionos::vendor()),
+        Kind::Acr | Kind::Tcr | Kind::Swr | Kind::Native => None,
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn vendor() -> Vendor {
         page_size: 100,
         // `delete` is refused with 400
         delete_actions: &["*"],
+        untag: Support::Native,
         delete: Support::Native,
         probe_tells: false,
         ..Quirks::default()

@@ -55,7 +55,7 @@ impl Remote {
 }
 
 /// The pages of the vendor's API; those of `/v2/` instead, if the API doesn't take the credential or wants one. When neither lists, the
-/// vendor's refusal is what is told, because its remedy is better.
+/// vendor's refusal is what is told, because its remedy is better; unless `/v2/` knows that there is no such thing.
 fn or_v2<'a, T: Send + 'a>(remote: &'a Remote, vendors: Pages<'a, T>, v2: Pages<'a, T>) -> Pages<'a, T> {
     Box::pin(async_stream::try_stream! {
         let mut first = true;
@@ -75,22 +75,16 @@ fn or_v2<'a, T: Send + 'a>(remote: &'a Remote, vendors: Pages<'a, T>, v2: Pages<
         }
         if let Some(refusal) = refusal {
             tracing::debug!("{refusal}; asking /v2/ instead");
-            let mut first = true;
+            let mut refusal = Some(refusal);
             for await page in v2 {
-                match page {
-                    Ok(page) => {
-                        first = false;
-                        yield page;
-                    }
-                    Err(error) if first && is_about_who_asks(error.kind()) => {
+                match (page, refusal.take()) {
+                    (Ok(page), _) => yield page,
+                    (Err(error), Some(refusal)) if error.kind() != ErrorKind::NotFound && is_about_who_asks(error.kind()) => {
                         tracing::debug!("{error}");
-                        break;
+                        Err(remote.provider.judge(refusal))?;
                     }
-                    Err(error) => Err(error)?,
+                    (Err(error), _) => Err(error)?,
                 }
-            }
-            if first {
-                Err(remote.provider.judge(refusal))?;
             }
         }
     })

@@ -4,11 +4,11 @@
 //! at, so labels, rules and other things that people added here are theirs. What differs, and what stands in the way of a new entry, is
 //! a conflict, and the person says what happens with conflicts.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 
-use super::{Exported, Imported, Shown, extra, fields};
+use super::{Exported, Imported, Shown, System, extra, fields};
 use crate::catalogue::{self, Adding, BecomeDefault, Catalogue, Entry, Name, Origin, State};
 use crate::credentials::SourceKind;
 
@@ -96,10 +96,10 @@ struct Decider<'a> {
     how: Deciding,
     names: HashSet<String>,
     ids: HashSet<Uuid>,
-    /// Entries that are known to be one of the registries.
-    claimed: BTreeSet<Name>,
-    /// New entries, for telling that two are the same place.
-    added: Vec<(Name, Entry)>,
+    /// Entries that are known to be one of the registries, and of which system.
+    claimed: BTreeMap<Name, System>,
+    /// New entries and their systems, for telling that two are the same place.
+    added: Vec<(Name, Entry, System)>,
     plan: Plan,
 }
 
@@ -112,7 +112,7 @@ impl Plan {
             how,
             names: catalogue.entries().map(|(name, _)| name.to_string()).collect(),
             ids: catalogue.entries().map(|(name, entry)| entry.id(name)).collect(),
-            claimed: found.iter().flatten().map(|name| (*name).clone()).collect(),
+            claimed: found.iter().zip(registries).filter_map(|(name, one)| Some(((*name)?.clone(), one.system))).collect(),
             added: Vec::new(),
             plan: Plan::default(),
         };
@@ -169,8 +169,10 @@ impl Decider<'_> {
         let in_the_way = known.cloned().or_else(|| self.same_place(imported));
         let (name, id, action) = match in_the_way.and_then(|name| Some((name.clone(), self.catalogue.get(name.as_str())?))) {
             Some((name, entry)) => {
-                self.claimed.insert(name.clone());
-                let action = self.existing(imported, &name, entry, known.is_some());
+                let action = match self.claimed.insert(name.clone(), imported.system) {
+                    Some(_) if known.is_none() => self.in_the_way(format!("{name} is the same account in the same place")),
+                    _ => self.existing(imported, &name, entry, known.is_some()),
+                };
                 let id = entry.id(&name);
                 (name, id, action)
             }
@@ -197,7 +199,7 @@ impl Decider<'_> {
             entry.state != State::Removed
                 && entry.same_place(&imported.entry)
                 && !other_of_theirs(entry)
-                && !self.claimed.contains(*name)
+                && self.claimed.get(*name) != Some(&imported.system)
         };
         self.catalogue.entries().find(fits).map(|(name, _)| name.clone())
     }
@@ -214,9 +216,15 @@ impl Decider<'_> {
             false => format!("{name} is the same account in the same place"),
         };
         match self.how.on_conflict {
-            OnConflict::Skip => Action::Skip(message),
-            OnConflict::Update if gone => Action::Skip(message),
-            OnConflict::Update => Action::Update { entry: Box::new(after), changed, detached },
+            OnConflict::Update if !gone => Action::Update { entry: Box::new(after), changed, detached },
+            _ => self.in_the_way(message),
+        }
+    }
+
+    /// What becomes of a registry that can't be taken over as things are.
+    fn in_the_way(&self, message: String) -> Action {
+        match self.how.on_conflict {
+            OnConflict::Skip | OnConflict::Update => Action::Skip(message),
             OnConflict::Fail => Action::Conflict {
                 message,
                 hint: "take the document's with --on-conflict update, or keep what is here with --on-conflict skip".to_owned(),
@@ -230,7 +238,7 @@ impl Decider<'_> {
         let mut entry = imported.entry.clone();
         if entry.state == State::Removed {
             if !self.how.include_removed {
-                let why = "it is removed there; --include-removed brings it along".to_owned();
+                let why = "removed there (--include-removed)".to_owned();
                 return (name, Uuid::nil(), Action::Skip(why));
             }
             // the time in the trash begins here, or it would be over at once
@@ -249,12 +257,15 @@ impl Decider<'_> {
             entry.credential = self.how.credential;
         }
         entry.source = Some(origin(imported, &name, &entry));
-        if let Some((other, _)) = self.added.iter().find(|(_, other)| other.same_place(&entry)) {
-            self.plan
-                .warnings
-                .push((name.to_string(), format!("it is the same account in the same place as {other}, as it was there")));
+        if let Some((other, _, system)) = self.added.iter().find(|(_, other, _)| other.same_place(&entry)) {
+            let message = format!("it is the same account in the same place as {other}");
+            if *system != imported.system {
+                self.names.remove(name.as_str());
+                return (name, Uuid::nil(), self.in_the_way(message));
+            }
+            self.plan.warnings.push((name.to_string(), format!("{message}, as it was there")));
         }
-        self.added.push((name.clone(), entry.clone()));
+        self.added.push((name.clone(), entry.clone(), imported.system));
         (name, id, Action::Add(Box::new(entry)))
     }
 

@@ -74,11 +74,11 @@ impl fmt::Debug for Login {
 }
 
 /// Which credentials an API takes. Registries know kinds that their makers' APIs don't: robots, deploy tokens.
-pub type Takes = fn(&Credential) -> Option<Login>;
+pub type Takes = Arc<dyn Fn(&Credential) -> Option<Login> + Send + Sync>;
 
 /// The signing in of one client.
 pub(super) struct Desk {
-    pub takes: Takes,
+    takes: Takes,
     token: Slot,
 }
 

@@ -10,6 +10,7 @@ mod conformance;
 mod embedded;
 mod keyring;
 mod network;
+mod providers;
 mod support;
 mod testbed;
 mod tidy;

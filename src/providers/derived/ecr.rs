@@ -23,9 +23,9 @@ use crate::transport::{Answer, Client, Exchange, Method, Settings};
 /// The user of every ECR registry, whose password a token is.
 pub const ECR_USER: &str = "AWS";
 /// How the names of keys begin that are of no use without a session token, which is not kept.
-const TEMPORARY: &str = "ASIA";
+pub(in crate::providers) const TEMPORARY: &str = "ASIA";
 /// The protocol of these APIs.
-const MEDIA_TYPE: &str = "application/x-amz-json-1.1";
+pub(in crate::providers) const MEDIA_TYPE: &str = "application/x-amz-json-1.1";
 /// A new token is asked for this long before the old one ends, so that none ends on its way.
 const MARGIN: Duration = Duration::from_secs(300);
 /// A token is taken to last at least this long, whatever it says: a wrong clock must not make us ask before every request.
@@ -188,7 +188,7 @@ fn now() -> Timestamp {
 }
 
 /// Where the API of the registry at this host is (Amazon ECR endpoints and quotas).
-fn usual_api(host: &str, region: &str) -> Url {
+pub(in crate::providers) fn usual_api(host: &str, region: &str) -> Url {
     let text = match ecr_parts(host) {
         _ if ECR_PUBLIC.contains(&host) => format!("https://api.ecr-public.{region}.amazonaws.com"),
         Some(parts) => {

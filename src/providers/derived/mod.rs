@@ -3,7 +3,7 @@
 //! What is made lives in memory, for one run. It is never written over the keys: whoever stores a token that ends tonight in place of the
 //! keys that make tokens has lost them (Zadig does so when an entry is changed).
 
-mod ecr;
+pub(super) mod ecr;
 mod swr;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 
 mod docker_registry;
 mod serve;
-mod suite;
+pub mod suite;
 
 use regctl::registry::Support;
 

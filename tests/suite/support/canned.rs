@@ -24,6 +24,8 @@ pub struct Received {
     /// By lower-case name.
     pub headers: BTreeMap<String, String>,
     pub body: String,
+    /// The request as it came, to the byte.
+    pub bytes: Vec<u8>,
 }
 
 /// What is sent back, to the byte.
@@ -31,19 +33,26 @@ pub struct Answer {
     head: String,
     body: Vec<u8>,
     announced: usize,
+    /// Sent as it is, in place of all else.
+    relayed: Option<Vec<u8>>,
 }
 
 impl Answer {
     /// A well-formed answer.
     pub fn new(status: u16, media_type: &str, body: &str) -> Answer {
         let head = format!("HTTP/1.1 {status} Status\r\nContent-Type: {media_type}\r\n");
-        Answer { head, body: body.as_bytes().to_vec(), announced: body.len() }
+        Answer { head, body: body.as_bytes().to_vec(), announced: body.len(), relayed: None }
     }
 
     /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Answer {
         self.head += &format!("{name}: {value}\r\n");
         self
+    }
+
+    /// What another server answered, as it came.
+    pub fn relayed(bytes: Vec<u8>) -> Answer {
+        Answer { relayed: Some(bytes), ..Answer::new(200, "", "") }
     }
 
     /// Announces more than is sent.
@@ -87,6 +96,10 @@ fn serve(mut stream: &TcpStream, answer: &dyn Fn(&Received) -> Answer, log: &Mut
     let Some(request) = read(stream) else { return };
     log.lock().expect("no thread panics with the log").push(request.clone());
     let answer = answer(&request);
+    if let Some(bytes) = answer.relayed {
+        let _ = stream.write_all(&bytes);
+        return;
+    }
     let head = format!("{}Content-Length: {}\r\nConnection: close\r\n\r\n", answer.head, answer.announced);
     let _ = stream.write_all(head.as_bytes());
     if request.method != "HEAD" {
@@ -98,17 +111,20 @@ fn read(stream: &TcpStream) -> Option<Received> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
+    let mut bytes = line.clone().into_bytes();
     let mut words = line.split_whitespace();
     let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
     let mut headers = BTreeMap::new();
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
+        bytes.extend_from_slice(line.as_bytes());
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
     let length = headers.get("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    Some(Received { method, target, headers, body: String::from_utf8(body).ok()? })
+    bytes.extend_from_slice(&body);
+    Some(Received { method, target, headers, body: String::from_utf8_lossy(&body).into_owned(), bytes })
 }

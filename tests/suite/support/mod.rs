@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod content;
 pub mod counted;
 pub mod docker_registry;
+pub mod front;
 pub mod http;
 pub mod keyring;
 pub mod left_out;

@@ -1,0 +1,319 @@
+//! Amazon's ECR: `/v2/` neither lists repositories nor deletes; its JSON API does, signed with the access key that the registry's
+//! password is made of. Whoever has only that password (`aws ecr get-login-password`) can read.
+//!
+//! Written from Amazon's API reference, tried against a fake, and against moto as far as moto goes. ECR Public has another API, of which
+//! only signing in is done.
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use url::Url;
+
+use super::Place;
+use super::api::{Api, Keyed, date};
+use super::derived::ecr::{ECR_USER, MEDIA_TYPE, TEMPORARY, usual_api};
+use super::detect::ECR_PUBLIC;
+use super::provider::{Pages, Provider, Vendor};
+use super::sigv4::{self, Signed, Signer};
+use crate::credentials::Credential;
+use crate::distribution::{Quirks, ServerError, V2, error, json as read_json};
+use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
+use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
+use crate::transport::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use crate::transport::{Answer, Cursor, Login, Method, Owner, Request, Sign, Unsigned};
+
+const LIST: &str = "list the repositories of";
+const TAGS: &str = "list the tags of";
+const UNTAG: &str = "remove the tag";
+const DELETE: &str = "delete";
+const DELETE_REPOSITORY: &str = "delete the repository";
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+/// The most that ECR puts on a page.
+const PAGE: u32 = 1000;
+const CURSOR: Cursor = Cursor::Field { at: "/nextToken", field: "nextToken" };
+
+pub(super) fn vendor() -> Vendor {
+    let quirks = Quirks {
+        list: Support::Unsupported,
+        untag: Support::Unsupported,
+        delete: Support::Unsupported,
+        probe_tells: false,
+        no_delete: "ECR deletes by its own API only",
+        ..Quirks::default()
+    };
+    Vendor { quirks, open }
+}
+
+fn open(place: &Place) -> Result<Box<dyn Provider>> {
+    let host = place.client.base().host_str().unwrap_or_default();
+    let Some(region) = place.region.clone().filter(|_| !ECR_PUBLIC.contains(&host)) else { return Ok(Box::new(Ecr { api: None })) };
+    // an address at Amazon is made of the region and known domains, so it needs nobody's word
+    let (base, owner): (Url, Owner) = match &place.api_address {
+        Some(base) => (base.clone(), Owner::Registry),
+        None => (usual_api(host, &region), Owner::Vendor),
+    };
+    let signer: Arc<dyn Sign> = Arc::new(Key { region });
+    let takes = move |credential: &Credential| match credential {
+        Credential::Basic { username, .. } if username != ECR_USER && !username.starts_with(TEMPORARY) => {
+            Some(Login::Signed(Arc::clone(&signer)))
+        }
+        _ => None,
+    };
+    Ok(Box::new(Ecr { api: Some(Api::new(&place.client, base, takes, owner)?) }))
+}
+
+struct Ecr {
+    api: Option<Api>,
+}
+
+/// Signs with the access key of the credential.
+struct Key {
+    region: String,
+}
+
+impl Sign for Key {
+    fn sign(&self, credential: &Credential, request: &Unsigned<'_>) -> std::result::Result<HeaderMap, String> {
+        let Credential::Basic { username: access_key, password: secret_key } = credential else {
+            return Err("its API takes an access key".into());
+        };
+        #[expect(clippy::disallowed_methods, reason = "Amazon compares the time of a signature with its own clock")]
+        let now = Timestamp::now();
+        let date = sigv4::date(now);
+        let host = request.url.host_str().unwrap_or_default();
+        let host = request.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let text = |name: &HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let headers =
+            [("content-type", text(&CONTENT_TYPE)), ("host", &host), ("x-amz-date", &date), ("x-amz-target", text(&TARGET))];
+        let signer = Signer { access_key, secret_key, region: &self.region, service: "ecr" };
+        let signed = Signed { method: request.method, path: request.url.path(), headers: &headers, body: request.body };
+        let authorization = HeaderValue::from_str(&signer.authorization(&signed, now))
+            .map_err(|_| "the user name has characters that no access key has".to_owned())?;
+        let date = HeaderValue::from_str(&date).expect("digits and letters fit a header");
+        Ok(HeaderMap::from_iter([(AUTHORIZATION, authorization), (DATE, date)]))
+    }
+}
+
+#[derive(Deserialize)]
+struct Repositories {
+    #[serde(default, deserialize_with = "null_as_default")]
+    repositories: Vec<Described>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Described {
+    repository_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Images {
+    #[serde(default, deserialize_with = "null_as_default")]
+    image_details: Vec<Image>,
+}
+
+/// Times are seconds since 1970, with fractions.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Image {
+    image_digest: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    image_tags: Vec<String>,
+    image_size_in_bytes: Option<u64>,
+    image_pushed_at: Option<f64>,
+    last_recorded_pull_time: Option<f64>,
+    image_manifest_media_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Deleted {
+    #[serde(default, deserialize_with = "null_as_default")]
+    failures: Vec<Failure>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure {
+    failure_code: Option<String>,
+    failure_reason: Option<String>,
+}
+
+/// What a name in an error means. ECR answers 400 to everything.
+fn meaning(code: &str) -> Option<ErrorKind> {
+    Some(match code {
+        "RepositoryNotFoundException" | "ImageNotFoundException" | "ImageNotFound" => ErrorKind::NotFound,
+        "AccessDeniedException" => ErrorKind::Denied,
+        "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "InvalidClientTokenId"
+        | "ExpiredTokenException"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignatureException" => ErrorKind::CredentialRefused,
+        "ThrottlingException" | "LimitExceededException" => ErrorKind::RateLimited,
+        "ImageReferencedByManifestList" | "ImageTagDoesNotMatchDigest" | "RepositoryNotEmptyException" => ErrorKind::Conflict,
+        _ => return None,
+    })
+}
+
+/// An answer that is no success. The name of the error stands after a `#`.
+fn refusal(answer: &Answer, operation: &'static str, subject: &str) -> Error {
+    let code = ServerError::read(answer).code.unwrap_or_default();
+    let name = code.rsplit('#').next().unwrap_or_default();
+    let told = error(answer, operation, subject);
+    match meaning(name) {
+        Some(kind) => told.means(kind),
+        None => told,
+    }
+}
+
+impl Ecr {
+    fn request(&self, target: &'static str, document: &Value, operation: &'static str, subject: &str) -> Result<(&Api, Request)> {
+        let api = self.api.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, operation, subject)
+                .because("only ECR's own API can do that, which is not known for ECR Public or without a region")
+        })?;
+        let request = api.request(Method::POST, "/").content(MEDIA_TYPE, document.to_string().into()).repeatable();
+        Ok((api, request.header(TARGET, target)))
+    }
+
+    async fn call(&self, target: &'static str, document: &Value, operation: &'static str, subject: &str) -> Result<Answer> {
+        let (api, request) = self.request(target, document, operation, subject)?;
+        let answer = api.send(request, operation, subject).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, operation, subject)) }
+    }
+
+    /// Takes one image away, by tag or by digest. Failures come with 200.
+    async fn delete(&self, repository: &Repository, id: Value, operation: &'static str, subject: &str) -> Result<bool> {
+        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.BatchDeleteImage";
+        let document = json!({ "repositoryName": repository.as_str(), "imageIds": [id] });
+        let answer = match self.call(TARGET, &document, operation, subject).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            other => other?,
+        };
+        let deleted: Deleted = read_json(&answer, operation, subject)?;
+        let Some(failure) = deleted.failures.into_iter().next() else { return Ok(true) };
+        let code = failure.failure_code.unwrap_or_default();
+        match meaning(&code) {
+            Some(ErrorKind::NotFound) => Ok(answer.repeated),
+            kind => Err(Error::new(kind.unwrap_or(ErrorKind::Invalid), operation, subject)
+                .answered(200, Some(crate::distribution::clean(&code)))
+                .because(crate::distribution::clean(failure.failure_reason.as_deref().unwrap_or(&code)))),
+        }
+    }
+
+    fn list<'a, P: serde::de::DeserializeOwned + 'a, T: Send + 'a>(
+        &'a self,
+        target: &'static str,
+        document: Value,
+        operation: &'static str,
+        subject: String,
+        entries: impl Fn(P) -> Vec<Keyed<T>> + Send + 'a,
+    ) -> Pages<'a, T> {
+        Box::pin(async_stream::try_stream! {
+            let (api, request) = self.request(target, &document, operation, &subject)?;
+            for await page in api.list_or(request, CURSOR, operation, subject, entries, refusal) {
+                yield page?;
+            }
+        })
+    }
+}
+
+#[async_trait]
+impl Provider for Ecr {
+    fn capabilities(&self, v2: Capabilities) -> Capabilities {
+        match self.api {
+            Some(_) => {
+                let api = Support::Api;
+                Capabilities { list: api, untag: api, delete: api, delete_repository: api, ..v2 }
+            }
+            None => v2,
+        }
+    }
+
+    fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {
+        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories";
+        let entries = |page: Repositories| {
+            let names = page.repositories.into_iter().map(|described| described.repository_name);
+            names.filter_map(|key| Some(Keyed { value: key.parse().ok()?, key })).collect()
+        };
+        self.list(TARGET, json!({ "maxResults": PAGE }), LIST, v2.name().to_owned(), entries)
+    }
+
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
+        let document = json!({ "repositoryName": repository.as_str(), "maxResults": PAGE, "filter": { "tagStatus": "TAGGED" } });
+        let entries = |page: Images| {
+            let keyed = page.image_details.into_iter();
+            keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
+        };
+        let images = self.list(TARGET, document, TAGS, v2.subject(repository, ""), entries);
+        Box::pin(images.map_ok(|page: Vec<Image>| page.into_iter().flat_map(tags_of).collect()))
+    }
+
+    /// With its last tag an image goes too; that is ECR's way.
+    async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {
+        let subject = v2.subject(repository, &format!(":{tag}"));
+        self.delete(repository, json!({ "imageTag": tag.as_str() }), UNTAG, &subject).await
+    }
+
+    async fn delete_manifest(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<bool> {
+        let subject = v2.subject(repository, &format!("@{digest}"));
+        self.delete(repository, json!({ "imageDigest": digest.as_str() }), DELETE, &subject).await
+    }
+
+    async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {
+        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DeleteRepository";
+        let document = json!({ "repositoryName": repository.as_str(), "force": true });
+        match self.call(TARGET, &document, DELETE_REPOSITORY, &v2.subject(repository, "")).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn judge(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::Unsupported => error.remedy(
+                "ECR's API takes an access key and its secret as user name and password (regctl login); a token of `aws ecr get-login-password` \
+                 only reads and pushes",
+            ),
+            ErrorKind::Denied => error.remedy(
+                "the access key needs the permissions ecr:DescribeRepositories, ecr:DescribeImages, ecr:BatchDeleteImage and, for repositories, \
+                 ecr:DeleteRepository",
+            ),
+            ErrorKind::Conflict => error.remedy("an index lists the image: delete that index first"),
+            _ => error,
+        }
+    }
+}
+
+fn tags_of(image: Image) -> impl Iterator<Item = TagEntry> {
+    let Image {
+        image_digest,
+        image_tags,
+        image_size_in_bytes,
+        image_pushed_at,
+        last_recorded_pull_time,
+        image_manifest_media_type,
+    } = image;
+    let digest: Option<Digest> = image_digest.and_then(|digest| digest.parse().ok());
+    let size = image_size_in_bytes.filter(|_| image_manifest_media_type.as_deref().is_some_and(media_type::is_image));
+    image_tags.into_iter().map(move |name| TagEntry {
+        digest: digest.clone(),
+        media_type: image_manifest_media_type.clone(),
+        size,
+        pushed_at: seconds(image_pushed_at),
+        pulled_at: seconds(last_recorded_pull_time),
+        ..TagEntry::named(name)
+    })
+}
+
+/// A number that no date has is none.
+fn seconds(seconds: Option<f64>) -> Option<Timestamp> {
+    let time = Timestamp::from_second(seconds? as i64).ok()?;
+    date(Some(&time.to_string()))
+}

@@ -1,0 +1,130 @@
+//! ECR: one address for everything, errors with 400, failures with 200, and an image that goes with its last tag.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use regctl::oci::{Digest, Repository};
+use regctl::registry::Kind;
+use regctl::serve::{Account, Auth, Behaviour, Catalog};
+use serde_json::{Value, json};
+
+use super::fake::{Call, Fake, PAGE, empty, error, size};
+use super::open;
+use super::program::put;
+use crate::support::canned::Answer;
+use crate::support::http::wait;
+
+/// The access key; its secret is the password of all fakes.
+pub const USERNAME: &str = "AKIAIOSFODNN7EXAMPLE";
+const TOKEN: &str = "token-of-twelve-hours";
+const PUSHED: f64 = 1_772_359_200.25;
+
+pub fn fake() -> Fake {
+    let behaviour = Behaviour { catalog: Catalog::Absent, ..Behaviour::default() };
+    Fake::with(Kind::Ecr, USERNAME, Some(""), Auth::Basic(Account::new("AWS", TOKEN)), behaviour, answer)
+}
+
+fn said(document: &Value) -> Answer {
+    Answer::new(200, "application/x-amz-json-1.1", &document.to_string())
+}
+
+fn refused(name: &str, message: &str) -> Answer {
+    let document = json!({ "__type": format!("com.amazonaws.ecr#{name}"), "message": message });
+    Answer::new(400, "application/x-amz-json-1.1", &document.to_string())
+}
+
+fn answer(call: &Call<'_>) -> Option<Answer> {
+    if call.deleted_manifest().is_some() {
+        return Some(error(405, "UNSUPPORTED", "The operation is unsupported."));
+    }
+    if call.method != "POST" || call.path != "/" {
+        return None;
+    }
+    let sent = call.header("authorization").unwrap_or_default();
+    let scope = format!("AWS4-HMAC-SHA256 Credential={USERNAME}/");
+    if !sent.starts_with(&scope) || !sent.contains("/europe-west3/ecr/aws4_request") || call.header("x-amz-date").is_none() {
+        return Some(refused("UnrecognizedClientException", "The security token included in the request is invalid."));
+    }
+    let target = call.header("x-amz-target")?.strip_prefix("AmazonEC2ContainerRegistry_V20150921.")?;
+    let asked: Value = serde_json::from_str(&call.request.body).ok()?;
+    if target == "GetAuthorizationToken" {
+        let token = BASE64_STANDARD.encode(format!("AWS:{TOKEN}"));
+        return Some(said(&json!({ "authorizationData": [{ "authorizationToken": token, "expiresAt": 4102444800.0 }] })));
+    }
+    let begin: usize = asked["nextToken"].as_str().map_or(0, |text| text.trim_start_matches("next-").parse().unwrap_or(0));
+    let page = |name: &str, entries: Vec<Value>| {
+        let shown: Vec<&Value> = entries.iter().skip(begin).take(PAGE).collect();
+        let next = (begin + PAGE < entries.len()).then(|| format!("next-{}", begin + PAGE));
+        said(&json!({ name: shown, "nextToken": next }))
+    };
+    if target == "DescribeRepositories" {
+        return Some(page("repositories", call.repositories(None).iter().map(|name| json!({ "repositoryName": name })).collect()));
+    }
+    let name = asked["repositoryName"].as_str()?;
+    let Some(versions) = call.versions(name) else {
+        return Some(refused(
+            "RepositoryNotFoundException",
+            &format!("The repository with name '{name}' does not exist in the registry"),
+        ));
+    };
+    let repository: Repository = name.parse().ok()?;
+    let delete = |digest: &Digest| call.storage.delete_manifest(&repository, digest).expect("it is in memory");
+    Some(match target {
+        "DescribeImages" => page(
+            "imageDetails",
+            versions
+                .iter()
+                .filter(|(_, tags)| !tags.is_empty() || asked["filter"]["tagStatus"] != "TAGGED")
+                .map(|(manifest, tags)| {
+                    json!({
+                        "imageDigest": manifest.digest, "imageTags": tags, "imageSizeInBytes": size(manifest),
+                        "imagePushedAt": PUSHED, "lastRecordedPullTime": PUSHED, "imageManifestMediaType": manifest.media_type,
+                    })
+                })
+                .collect(),
+        ),
+        "BatchDeleteImage" => {
+            let id = &asked["imageIds"][0];
+            let found = versions.iter().find(|(manifest, tags)| {
+                id["imageDigest"] == manifest.digest.as_str() || tags.iter().any(|tag| id["imageTag"] == tag.as_str())
+            });
+            let failure = |code: &str, reason: &str| json!({ "imageIds": [], "failures": [{ "imageId": id, "failureCode": code, "failureReason": reason }] });
+            let Some((manifest, tags)) = found else {
+                return Some(said(&failure("ImageNotFound", "Requested image not found")));
+            };
+            let last = id["imageTag"].is_null() || tags.len() == 1;
+            if last && call.storage.is_child(&repository, &manifest.digest) {
+                return Some(said(&failure("ImageReferencedByManifestList", "Requested image referenced by manifest list")));
+            }
+            match id["imageTag"].as_str().filter(|_| !last) {
+                Some(tag) => call.untag(name, tag),
+                None => delete(&manifest.digest),
+            };
+            said(&json!({ "imageIds": [id], "failures": [] }))
+        }
+        "DeleteRepository" if asked["force"] != true && !versions.is_empty() => {
+            refused("RepositoryNotEmptyException", "The repository is not empty")
+        }
+        "DeleteRepository" => {
+            call.remove(name);
+            said(&json!({ "repository": { "repositoryName": name } }))
+        }
+        _ => empty(400),
+    })
+}
+
+/// 200 is no success where it comes with failures.
+#[test]
+fn an_image_of_an_index_is_kept() {
+    let fake = fake();
+    let child = put(fake.front.storage(), "acme/app", &["child"], "one");
+    let index = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{ "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": child, "size": 1 }],
+    });
+    let index = regctl::oci::RawManifest::new("application/vnd.oci.image.index.v1+json", index.to_string());
+    let app: Repository = "acme/app".parse().unwrap();
+    fake.front.storage().put_manifest(&app, index, Some(&"v1".parse().unwrap())).unwrap();
+    let refused = wait(open(&fake, "acme").delete_manifest(&app, &child)).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (regctl::registry::ErrorKind::Conflict, Some("ImageReferencedByManifestList")));
+    assert!(refused.remedies().is_some_and(|remedy| remedy.contains("index")));
+}

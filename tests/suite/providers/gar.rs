@@ -1,0 +1,102 @@
+//! Google Artifact Registry: a list of tags that tells more, manifests that stay as long as a tag or an index needs them, and packages
+//! whose deletion goes on after the answer.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use regctl::oci::Selector;
+use regctl::registry::Kind;
+use regctl::serve::Behaviour;
+use serde_json::{Map, json};
+
+use super::fake::{Call, Fake, PASSWORD, error, ok, size, status, unescaped};
+use super::open;
+use super::program::put;
+use crate::support::canned::Answer;
+use crate::support::http::wait;
+
+pub const USERNAME: &str = "oauth2accesstoken";
+
+pub fn fake() -> Fake {
+    let asked = AtomicUsize::new(0);
+    Fake::start(Kind::Gar, USERNAME, Some("/api"), Behaviour::default(), move |call| answer(call, &asked))
+}
+
+fn answer(call: &Call<'_>, asked: &AtomicUsize) -> Option<Answer> {
+    if let Some((repository, Selector::Digest(digest))) = call.deleted_manifest() {
+        let versions = call.versions(repository.as_str())?;
+        let on = versions.iter().find(|(manifest, _)| manifest.digest == digest).and_then(|(_, tags)| tags.first());
+        if let Some(tag) = on {
+            let message = format!("Manifest is still referenced by tag: {tag}");
+            return Some(error(400, "GOOGLE_MANIFEST_DANGLING_TAG", &message));
+        }
+        let message = "Manifest is still referenced by a parent manifest";
+        return call.storage.is_child(&repository, &digest).then(|| error(400, "GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE", message));
+    }
+    if let Some(repository) = call.path.strip_prefix("/v2/").and_then(|path| path.strip_suffix("/tags/list")) {
+        call.header("authorization").filter(|sent| sent.starts_with("Bearer "))?;
+        let versions = call.versions(repository)?;
+        let tags: Vec<_> = versions.iter().flat_map(|(_, tags)| tags).collect();
+        let manifests: Map<String, _> = versions
+            .iter()
+            .map(|(manifest, tags)| {
+                let about = json!({
+                    "imageSizeBytes": size(manifest).to_string(), "layerId": "", "mediaType": manifest.media_type, "tag": tags,
+                    "timeCreatedMs": "315619200000", "timeUploadedMs": "1772359200000",
+                });
+                (manifest.digest.as_str().to_owned(), about)
+            })
+            .collect();
+        return Some(ok(&json!({ "name": repository, "child": [], "tags": tags, "manifest": manifests })));
+    }
+    let path = call.path.strip_prefix("/api/v1/")?;
+    if !call.is_bearer(PASSWORD) {
+        let message = "Request had invalid authentication credentials.";
+        return Some(status(401, &json!({ "error": { "code": 401, "message": message, "status": "UNAUTHENTICATED" } })));
+    }
+    let parts: Vec<&str> = path.split('/').collect();
+    Some(match (call.method, parts.as_slice()) {
+        ("DELETE", ["projects", project, "locations", "europe-west3", "repositories", group, "packages", package])
+            if call.remove(&format!("{project}/{group}/{}", unescaped(package))) =>
+        {
+            ok(&json!({ "name": "projects/p/locations/europe-west3/operations/1" }))
+        }
+        ("GET", ["projects", "p", "locations", "europe-west3", "operations", "1"]) => {
+            let done = asked.fetch_add(1, Ordering::Relaxed) > 0;
+            ok(&json!({ "name": path, "done": done }))
+        }
+        _ => status(404, &json!({ "error": { "code": 404, "message": "Requested entity was not found.", "status": "NOT_FOUND" } })),
+    })
+}
+
+/// Refused as long as a tag is on it: the tags go first. What an index lists is kept, and said so.
+#[test]
+fn tags_go_before_their_manifest_and_indexes_before_what_they_list() {
+    let fake = fake();
+    let storage = fake.front.storage();
+    let digest = put(storage, "p/g/app", &["a", "b"], "one");
+    let child = put(storage, "p/g/app", &["child"], "two");
+    let index = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{ "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": child, "size": 1 }],
+    });
+    let index = regctl::oci::RawManifest::new("application/vnd.oci.image.index.v1+json", index.to_string());
+    let app = "p/g/app".parse().unwrap();
+    storage.put_manifest(&app, index, Some(&"v1".parse().unwrap())).unwrap();
+    let registry = open(&fake, "p");
+    assert!(wait(registry.delete_manifest(&app, &digest)).unwrap());
+    let refused = wait(registry.delete_manifest(&app, &child)).unwrap_err();
+    assert_eq!(
+        (refused.kind(), refused.code()),
+        (regctl::registry::ErrorKind::Conflict, Some("GOOGLE_MANIFEST_DANGLING_PARENT_IMAGE"))
+    );
+}
+
+/// Work that goes on after the answer is waited for.
+#[test]
+fn a_package_is_gone_when_the_operation_is_done() {
+    let fake = fake();
+    put(fake.front.storage(), "p/g/app/web", &["v1"], "one");
+    assert!(wait(open(&fake, "p").delete_repository(&"p/g/app/web".parse().unwrap())).unwrap());
+    let asked = fake.front.requests().iter().filter(|request| request.contains("/operations/1")).count();
+    assert_eq!(asked, 2);
+}

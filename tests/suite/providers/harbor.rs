@@ -1,0 +1,121 @@
+//! Harbor 2: `/api/v2.0` beside `/v2/`, repositories escaped twice, one tag taken away by the API only.
+
+use futures_util::TryStreamExt;
+use regctl::oci::{Repository, Selector};
+use regctl::registry::{ErrorKind, Kind};
+use regctl::serve::{Behaviour, Catalog, TagDelete};
+use serde_json::{Value, json};
+
+use super::fake::{Call, Fake, PULLED, PUSHED, empty, error, ok, size, unescaped};
+use super::program::put;
+use super::{open, open_as};
+use crate::support::canned::Answer;
+use crate::support::http::wait;
+
+pub const USERNAME: &str = "robot$ci";
+/// A tag that a rule of the project holds.
+const IMMUTABLE: &str = "immutable";
+
+pub fn fake() -> Fake {
+    let behaviour = Behaviour { tag_delete: TagDelete::BadRequest, catalog: Catalog::Denied, ..Behaviour::default() };
+    Fake::start(Kind::Harbor, USERNAME, None, behaviour, answer)
+}
+
+fn answer(call: &Call<'_>) -> Option<Answer> {
+    if let Some((repository, Selector::Digest(digest))) = call.deleted_manifest() {
+        return call
+            .storage
+            .is_child(&repository, &digest)
+            .then(|| error(412, "VIOLATE_FOREIGN_KEY_CONSTRAINT", "the deleting artifact is referenced by others"));
+    }
+    let path = call.path.strip_prefix("/api/")?;
+    if path == "v2.0/systeminfo" {
+        return Some(ok(&json!({ "harbor_version": "v2.12.0-1a2b3c4d", "auth_mode": "db_auth" })));
+    }
+    if !call.is_basic(USERNAME) {
+        return Some(error(401, "UNAUTHORIZED", "unauthorized"));
+    }
+    if path == "v2.0/repositories" && call.method == "GET" {
+        let full = call.repositories(None).into_iter().filter(|name| !call.storage.manifests(name).is_empty());
+        let entries =
+            full.map(|name| json!({ "id": 1, "name": name, "artifact_count": 1, "pull_count": 0, "creation_time": PUSHED }));
+        return Some(call.linked_page(entries.collect()));
+    }
+    // a proxy in between unescapes once; what has a slash then is another address
+    let parts: Vec<String> = path.split('/').map(unescaped).collect();
+    if parts.iter().any(|part| part.contains('/')) {
+        return Some(Answer::new(404, "text/html", "<html><h1>404 Not Found</h1></html>"));
+    }
+    let parts: Vec<String> = parts.iter().map(|part| unescaped(part)).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let ["v2.0", "projects", project, "repositories", name, rest @ ..] = parts.as_slice() else { return Some(empty(404)) };
+    let repository = format!("{project}/{name}");
+    let Some(versions) = call.versions(&repository) else {
+        return Some(error(404, "NOT_FOUND", &format!("repository {repository} not found")));
+    };
+    Some(match (call.method, rest) {
+        ("DELETE", []) => {
+            call.remove(&repository);
+            empty(200)
+        }
+        ("GET", ["artifacts"]) => call.linked_page(
+            versions
+                .iter()
+                .map(|(manifest, tags)| {
+                    let tags: Vec<Value> = tags
+                .iter()
+                .map(|tag| json!({ "name": tag, "push_time": PUSHED, "pull_time": PULLED, "immutable": tag.as_str() == IMMUTABLE }))
+                .collect();
+                    json!({
+                        "digest": manifest.digest, "size": size(manifest), "manifest_media_type": manifest.media_type,
+                        "push_time": PUSHED, "pull_time": "0001-01-01T00:00:00.000Z",
+                        "tags": if tags.is_empty() { Value::Null } else { json!(tags) },
+                    })
+                })
+                .collect(),
+        ),
+        ("DELETE", ["artifacts", _, "tags", IMMUTABLE]) => {
+            error(412, "PRECONDITION", "configured as immutable tag, cannot be deleted")
+        }
+        ("DELETE", ["artifacts", of, "tags", tag]) if of == tag && call.untag(&repository, tag) => empty(200),
+        ("DELETE", ["artifacts", ..]) => error(404, "NOT_FOUND", "tag not found"),
+        _ => empty(405),
+    })
+}
+
+fn repository(name: &str) -> Repository {
+    name.parse().unwrap()
+}
+
+/// A rule that holds a tag is a conflict with a way out, and the tag stays.
+#[test]
+fn an_immutable_tag_is_a_conflict() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/app", &[IMMUTABLE], "one");
+    let refused = wait(open(&fake, "acme").untag(&repository("acme/app"), &IMMUTABLE.parse().unwrap())).unwrap_err();
+    assert_eq!((refused.kind(), refused.status()), (ErrorKind::Conflict, Some(412)));
+    assert!(refused.remedies().is_some_and(|remedy| remedy.contains("immutability")), "{refused:?}");
+    assert!(fake.front.storage().resolve(&repository("acme/app"), &IMMUTABLE.parse().unwrap()).is_some());
+}
+
+/// The second slash of a name is escaped twice on the wire, or a proxy makes another address of it.
+#[test]
+fn names_are_escaped_twice() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/tools/web", &["v1"], "one");
+    assert!(wait(open(&fake, "acme").untag(&repository("acme/tools/web"), &"v1".parse().unwrap())).unwrap());
+    let expected = "DELETE /api/v2.0/projects/acme/repositories/tools%252Fweb/artifacts/v1/tags/v1";
+    assert!(fake.front.requests().iter().any(|request| request == expected), "{:?}", fake.front.requests());
+}
+
+/// Whoever may pull but not use the API gets the names that `/v2/` lists, not an error; and deleting says who may.
+#[test]
+fn the_list_of_v2_does_where_the_api_refuses() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/app", &["v1", "v2"], "one");
+    let anonymous = open_as(&fake, None, None);
+    let tags: Vec<_> = wait(anonymous.tags(&repository("acme/app")).try_collect::<Vec<_>>()).unwrap().concat();
+    assert_eq!(tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["v1", "v2"]);
+    let refused = wait(anonymous.untag(&repository("acme/app"), &"v1".parse().unwrap())).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::CredentialMissing);
+}
