@@ -65,7 +65,7 @@ const COMMANDS: &[(&[&str], i32, Prints)] = &[
     (&["tag", "get", "app:v1"], 0, Json),
     (&["inspect", "app:v1"], 0, Json),
     (&["inspect", "app:multi"], 0, Json),
-    (&["search", "app"], 0, Json),
+    (&["search", "app", "-r", "lab"], 0, Json),
     (&["manifest", "head", "app:v1"], 0, Json),
     (&["manifest", "get", "app:v1"], 0, Raw),
     (&["manifest", "put", "app:v3", "{manifest}"], 0, Json),
