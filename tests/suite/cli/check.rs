@@ -198,10 +198,7 @@ fn who_built_it_is_told_from_its_answers() {
     let checked = program.run(["check", "-o", "json", "-vv"]).succeeds().says("behind this machine's").hides("t0ken-canary");
     let found = item(&checked);
     assert_eq!((&found["product"], &found["version"]), (&json!("Harbor"), &json!("2.12.1-abcdef")));
-    assert_eq!(
-        found["abilities"],
-        json!({"list": "unsupported", "untag": "api", "delete": "native", "referrers": "native"})
-    );
+    assert_eq!(found["abilities"], json!({"list": "unsupported", "untag": "api", "delete": "native", "referrers": "native"}));
     assert_eq!(found["provider_suggested"], Value::Null);
     assert_eq!(found["rate_limit"]["remaining"], 0);
 
