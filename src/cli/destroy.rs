@@ -274,6 +274,9 @@ fn failure(prepared: &[Prepared], applied: Applied) -> anyhow::Error {
     match refused {
         Some((reference, no_index, siblings)) if error.kind() == ErrorKind::Unsupported => {
             let mut refusal = Refusal::new(exit_of(error.kind()), error.to_string());
+            if let Some(remedy) = error.remedies() {
+                refusal = refusal.hint(remedy);
+            }
             if no_index {
                 let all = if siblings == 1 { "delete both" } else { "delete all of them" };
                 refusal = refusal.hint(format!("{all}: regctl tag delete {reference} --with-siblings"));

@@ -313,9 +313,15 @@ impl<'a> Applier<'a> {
 
     fn refused(&self, tag: &Tag, why: &str, cause: Error) -> Error {
         let what = format!("the tag {tag} alone from {}/{}", self.registry.name(), self.repository);
-        Error::new(ErrorKind::Unsupported, "delete", what)
+        // who knows the vendor may know how to delete it alone after all
+        let remedy = cause.remedies().map(str::to_owned);
+        let refusal = Error::new(ErrorKind::Unsupported, "delete", what)
             .because(format!("this registry deletes by digest only, and {why}"))
-            .caused_by(cause)
+            .caused_by(cause);
+        match remedy {
+            Some(remedy) => refusal.remedy(remedy),
+            None => refusal,
+        }
     }
 }
 

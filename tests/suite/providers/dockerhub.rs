@@ -141,7 +141,7 @@ fn the_password_is_exchanged_once() {
 fn a_mirror_is_not_docker_hub() {
     let fake = Fake { api: None, ..fake() };
     put(fake.front.storage(), "acme/app", &["v1", "v2"], "one");
-    program(&fake, None).run(["tag", "delete", "v//acme/app:v1", "--yes"]).exits(7);
+    program(&fake, None).run(["tag", "delete", "v//acme/app:v1", "--yes"]).exits(7).says("--api-address");
     program(&fake, None).run(["repo", "list", "v"]).exits(7).says("--api-address");
     assert!(!fake.front.requests().iter().any(|request| request.contains("auth/token")));
 }

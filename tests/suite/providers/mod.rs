@@ -7,6 +7,7 @@ mod conformance;
 mod dockerhub;
 mod ecr;
 mod fake;
+mod fixtures;
 mod gar;
 mod ghcr;
 mod gitea;
