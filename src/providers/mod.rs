@@ -29,6 +29,7 @@ pub mod rate_limit;
 pub mod realm;
 mod remote;
 mod sigv4;
+mod swr;
 mod zot;
 
 use std::sync::Arc;
@@ -84,6 +85,7 @@ fn vendor(kind: Kind) -> Option<Vendor> {
         Kind::Artifactory => Some(artifactory::vendor()),
         Kind::Nexus => Some(nexus::vendor()),
         Kind::Ionos => Some(ionos::vendor()),
-        Kind::Acr | Kind::Tcr | Kind::Swr | Kind::Native => None,
+        Kind::Swr => Some(swr::vendor()),
+        Kind::Acr | Kind::Tcr | Kind::Native => None,
     }
 }

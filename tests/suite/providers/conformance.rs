@@ -3,7 +3,7 @@
 use regctl::registry::Support;
 
 use super::fake::Fake;
-use super::{artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, open, open_as, quay, zot};
+use super::{artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, open, open_as, quay, swr, zot};
 use crate::conformance::{Truth, suite};
 use crate::support::http::wait;
 
@@ -85,4 +85,9 @@ fn nexus() {
 #[test]
 fn ionos() {
     run(&ionos::fake(), &Truth { auth: "basic", ..BOTH });
+}
+
+#[test]
+fn swr() {
+    run(&swr::fake(), &Truth { untag: Support::Api, auth: "basic", ..BOTH });
 }

@@ -17,6 +17,7 @@ mod ionos;
 mod nexus;
 mod program;
 mod quay;
+mod swr;
 mod zot;
 
 use std::sync::Arc;
