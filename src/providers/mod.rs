@@ -8,6 +8,7 @@
 //! All of them were written from the vendors' documentation and tried against fakes that behave as documented. Only distribution was
 //! tried for real.
 
+mod acr;
 mod api;
 mod artifactory;
 mod azure;
@@ -30,6 +31,7 @@ pub mod realm;
 mod remote;
 mod sigv4;
 mod swr;
+mod tcr;
 mod zot;
 
 use std::sync::Arc;
@@ -86,6 +88,8 @@ fn vendor(kind: Kind) -> Option<Vendor> {
         Kind::Nexus => Some(nexus::vendor()),
         Kind::Ionos => Some(ionos::vendor()),
         Kind::Swr => Some(swr::vendor()),
-        Kind::Acr | Kind::Tcr | Kind::Native => None,
+        Kind::Acr => Some(acr::vendor()),
+        Kind::Tcr => Some(tcr::vendor()),
+        Kind::Native => None,
     }
 }

@@ -18,6 +18,7 @@ mod nexus;
 mod program;
 mod quay;
 mod swr;
+mod tcr;
 mod zot;
 
 use std::sync::Arc;
