@@ -155,6 +155,10 @@ impl Provider for Gitlab {
                     Err(Error::new(ErrorKind::NotFound, LIST, v2.name())
                         .because(format!("GitLab shows no group or project {namespace} to this credential")))?;
                 }
+            } else if v2.client().username().await?.is_none() {
+                // GitLab would show a stranger's projects: none
+                Err(Error::new(ErrorKind::CredentialMissing, LIST, v2.name())
+                    .because("GitLab lists the registries of a group, or of the projects of whoever is signed in"))?;
             } else {
                 let first = api.request(Method::GET, "/v4/projects");
                 let first = first.query("membership", "true").query("simple", "true").query("per_page", PAGE);

@@ -8,6 +8,7 @@
 //! All of them were written from the vendors' documentation and tried against fakes that behave as documented. Only distribution was
 //! tried for real.
 
+mod acr;
 mod api;
 mod artifactory;
 mod azure;
@@ -29,6 +30,8 @@ pub mod rate_limit;
 pub mod realm;
 mod remote;
 mod sigv4;
+mod swr;
+mod tcr;
 mod zot;
 
 use std::sync::Arc;
@@ -84,6 +87,9 @@ fn vendor(kind: Kind) -> Option<Vendor> {
         Kind::Artifactory => Some(artifactory::vendor()),
         Kind::Nexus => Some(nexus::vendor()),
         Kind::Ionos => Some(ionos::vendor()),
-        Kind::Acr | Kind::Tcr | Kind::Swr | Kind::Native => None,
+        Kind::Swr => Some(swr::vendor()),
+        Kind::Acr => Some(acr::vendor()),
+        Kind::Tcr => Some(tcr::vendor()),
+        Kind::Native => None,
     }
 }

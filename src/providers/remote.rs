@@ -127,7 +127,7 @@ impl Registry for Remote {
     fn repositories(&self) -> BoxStream<'_, Result<Vec<Repository>>> {
         match self.capabilities().list {
             Support::Api | Support::Emulated => or_v2(self, self.provider.repositories(&self.v2), self.v2.repositories()),
-            _ => self.provider.repositories(&self.v2),
+            _ => Box::pin(self.provider.repositories(&self.v2).map_err(|error| self.provider.judge(error))),
         }
     }
 
