@@ -67,9 +67,12 @@ fn tags(registry: &dyn Registry) -> String {
     text
 }
 
+/// Ends of paths, and the files that answer them.
+type Answers = &'static [(&'static str, &'static str)];
+
 #[test]
 fn tags_as_documented() {
-    let vendors: &[(Kind, &'static str, &'static [(&'static str, &'static str)])] = &[
+    let vendors: &[(Kind, &'static str, Answers)] = &[
         (Kind::Harbor, "robot$ci", &[("/artifacts", "artifacts.json")]),
         (Kind::Dockerhub, "acme", &[("/v2/namespaces/team/repositories/app/tags", "tags.json"), ("/v2/auth/token", "token.json")]),
         (Kind::Ghcr, "acme", &[("/users/team", "owner.json"), ("/orgs/team/packages/container/app/versions", "versions.json")]),
