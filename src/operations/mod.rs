@@ -14,6 +14,7 @@ pub mod image;
 pub mod inspect;
 mod placeholder;
 pub mod plan;
+pub mod prune;
 pub mod repositories;
 pub mod tags;
 
