@@ -14,4 +14,5 @@ pub mod operations;
 pub mod output;
 pub mod providers;
 pub mod registry;
+pub mod serve;
 pub mod transport;

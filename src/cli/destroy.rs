@@ -167,13 +167,16 @@ fn line(step: &Step) -> (String, String) {
         Step::DeleteManifest { digest, tags, .. } => {
             (format!("{}:{}", digest.algorithm(), digest.short()), format!("manifest, with {}", names(tags)))
         }
+        Step::Unlist { tag, referrers, .. } => {
+            (tag.to_string(), format!("loses {}; a list of what is attached to an image", units::plural(referrers.len(), "entry")))
+        }
         Step::DeleteRepository => ("everything".to_owned(), "all tags and manifests, by the server's own call".to_owned()),
     }
 }
 
 /// Tells what happened, and how the command ends.
 fn tell(prepared: &[Prepared], applied: Applied, context: &Context) -> anyhow::Result<Exit> {
-    let good = applied.count(Done::Untagged) + applied.count(Done::Deleted) + applied.count(Done::Gone);
+    let good = [Done::Untagged, Done::Deleted, Done::Updated, Done::Gone].map(|done| applied.count(done)).iter().sum::<usize>();
     let (failed, skipped, interrupted) =
         (applied.count(Done::Failed), applied.count(Done::Skipped), applied.count(Done::Interrupted));
     let machine = context.globals.output.is_machine();
@@ -187,8 +190,8 @@ fn tell(prepared: &[Prepared], applied: Applied, context: &Context) -> anyhow::R
     for outcome in &applied.outcomes {
         let message = outcome.message.as_deref().unwrap_or_default();
         match outcome.result {
-            Done::Untagged | Done::Deleted if message.is_empty() => {}
-            Done::Untagged | Done::Deleted => context.printer.warn(format!("{}: {message}", outcome.reference)),
+            Done::Untagged | Done::Deleted | Done::Updated if message.is_empty() => {}
+            Done::Untagged | Done::Deleted | Done::Updated => context.printer.warn(format!("{}: {message}", outcome.reference)),
             Done::Gone => context.printer.note(format!("{} was already gone", outcome.reference)),
             Done::Skipped => context.printer.warn(format!("left alone: {}: {message}", outcome.reference)),
             // a single failure is told as the error that ends the command

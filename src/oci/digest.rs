@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256, Sha512};
@@ -11,7 +12,8 @@ use super::InvalidName;
 /// A digest that follows the grammar, so that it can stand in a request path or a file name.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest {
-    text: String,
+    /// Shared, because whoever reads a whole repository holds each digest several times over.
+    text: Arc<str>,
     colon: usize,
 }
 
@@ -110,7 +112,7 @@ impl FromStr for Digest {
         match hex_length {
             Some(length) if encoded.len() != length => Err(error(text.len(), "the digest has the wrong length")),
             _ if encoded.is_empty() || encoded.len() > 256 => Err(error(text.len(), "the digest has the wrong length")),
-            _ => Ok(Digest { text: text.to_owned(), colon }),
+            _ => Ok(Digest { text: text.into(), colon }),
         }
     }
 }
@@ -171,7 +173,7 @@ impl DigestHasher {
         for byte in hash {
             text.push_str(&format!("{byte:02x}"));
         }
-        Digest { text, colon: algorithm.len() }
+        Digest { text: text.into(), colon: algorithm.len() }
     }
 }
 

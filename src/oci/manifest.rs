@@ -57,7 +57,6 @@ pub enum ManifestError {
 }
 
 /// A manifest, read.
-#[expect(clippy::large_enum_variant, reason = "nearly all manifests are images; boxing them would cost more than it saves")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Manifest {
     /// Config and layers: an image, or an artifact in an image's form.

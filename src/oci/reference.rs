@@ -1,5 +1,6 @@
 //! Repository names, tags and what follows them (distribution-spec 1.1, "Pulling manifests").
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -252,6 +253,20 @@ macro_rules! text {
 }
 
 text!(Repository, Tag, Selector);
+
+// both compare and hash as their text does, so that maps of them can be asked by text
+
+impl Borrow<str> for Repository {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for Tag {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::content::reference;
 use super::plan::{Otherwise, PlannedTag, RepositoryPlan, Step};
-use super::{Ticker, placeholder, tags};
+use super::{Ticker, fallback, placeholder, tags};
 use crate::oci::{Digest, RawManifest, Repository, Selector, Tag};
 use crate::registry::{Error, ErrorKind, Registry, Result};
 
@@ -31,6 +31,8 @@ pub enum Done {
     Untagged,
     /// The manifest is gone.
     Deleted,
+    /// A list of referrers names them no more.
+    Updated,
     /// It was gone already.
     Gone,
     /// It moved since the plan was made, so it was left alone.
@@ -72,7 +74,7 @@ pub async fn newcomers(registry: &dyn Registry, plan: &RepositoryPlan, tick: Tic
                 known.entry(digest).or_default().extend(siblings.iter().chain([tag]).map(|tag| &tag.0));
             }
             Step::DeleteManifest { digest, tags, .. } => known.entry(digest).or_default().extend(tags.iter().map(|tag| &tag.0)),
-            Step::DeleteRepository => {}
+            Step::Unlist { .. } | Step::DeleteRepository => {}
         }
     }
     let now = tags::resolve_all(registry, &plan.repository.0, tick).await?;
@@ -118,7 +120,7 @@ pub async fn apply(
 fn stage(step: &Step) -> (u8, u32) {
     match step {
         Step::Untag { .. } => (0, 0),
-        Step::DeleteManifest { stage, .. } => (1, *stage),
+        Step::DeleteManifest { stage, .. } | Step::Unlist { stage, .. } => (1, *stage),
         Step::DeleteRepository => (2, 0),
     }
 }
@@ -139,7 +141,7 @@ struct Applier<'a> {
 impl Applier<'_> {
     async fn step(&self, step: &Step) -> (Outcome, Option<Error>) {
         let reference = match step {
-            Step::Untag { tag, .. } => self.name(&tag.0.clone().into()),
+            Step::Untag { tag, .. } | Step::Unlist { tag, .. } => self.name(&tag.0.clone().into()),
             Step::DeleteManifest { digest, .. } => self.name(&digest.clone().into()),
             Step::DeleteRepository => format!("{}/{}", self.registry.name(), self.repository),
         };
@@ -154,6 +156,7 @@ impl Applier<'_> {
         let result = match step {
             Step::Untag { tag, digest, siblings, otherwise } => self.untag(&tag.0, digest, siblings, otherwise).await,
             Step::DeleteManifest { digest, .. } => self.delete_manifest(digest).await,
+            Step::Unlist { tag, digest, referrers, siblings, .. } => self.unlist(&tag.0, digest, referrers, siblings).await,
             Step::DeleteRepository => {
                 let gone = self.registry.delete_repository(self.repository).await;
                 gone.map(|was_there| (if was_there { Done::Deleted } else { Done::Gone }, None))
@@ -236,6 +239,44 @@ impl Applier<'_> {
         }
         let was_there = self.registry.delete_manifest(self.repository, digest).await?;
         Ok((if was_there { Done::Deleted } else { Done::Gone }, None))
+    }
+
+    /// Takes referrers off a list. It is read again, so that what was attached since the plan was made stays on it.
+    async fn unlist(
+        &self,
+        tag: &Tag,
+        planned: &Digest,
+        referrers: &[Digest],
+        siblings: &[PlannedTag],
+    ) -> Result<(Done, Option<String>)> {
+        let selector = Selector::Tag(tag.clone());
+        let list = match self.registry.manifest(self.repository, &selector).await {
+            Ok(list) => list,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok((Done::Gone, None)),
+            Err(error) => return Err(error),
+        };
+        let shorter = match fallback::without(&list, referrers) {
+            Some(shorter) => shorter,
+            None => return Ok((Done::Gone, None)),
+        };
+        // whoever else uses the list keeps it
+        let alone = siblings.is_empty() && list.digest == *planned;
+        if shorter.is_empty && alone {
+            match self.registry.untag(self.repository, tag).await {
+                Ok(_) => return Ok((Done::Updated, None)),
+                Err(error) if error.kind() == ErrorKind::Unsupported => {
+                    self.registry.delete_manifest(self.repository, &list.digest).await?;
+                    return Ok((Done::Updated, None));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.registry.put_manifest(self.repository, &selector, &shorter.list).await?;
+        if alone {
+            // rubbish, but no harm, when the server won't
+            let _ = self.registry.delete_manifest(self.repository, &list.digest).await;
+        }
+        Ok((Done::Updated, None))
     }
 
     /// Looks at the tags that were to stay, and puts back those that the server took along (users' reports: harbor#2663, quay).

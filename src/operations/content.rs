@@ -60,36 +60,43 @@ impl<'a> Content<'a> {
         if !media_type::is_image_config(&descriptor.media_type) {
             return Ok(None);
         }
-        let fetch = || async {
-            let bytes = self.blob(descriptor).await?;
-            let config = serde_json::from_slice::<ImageConfig>(&bytes).map_err(|error| {
-                Error::new(ErrorKind::Protocol, "read the config of", self.reference(&descriptor.digest.clone().into()))
-                    .because(error.to_string())
-            })?;
-            Ok(Arc::new(config))
-        };
+        let fetch = || async { image_config(self.registry, self.repository, descriptor).await.map(Arc::new) };
         cell(&self.configs, &descriptor.digest).get_or_try_init(fetch).await.cloned().map(Some)
     }
 
     /// A small blob, whole.
     pub async fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
-        let too_large = || {
-            Error::new(ErrorKind::Protocol, "read", self.reference(&descriptor.digest.clone().into()))
-                .because("it is larger than 4 MiB, and no config is")
-        };
-        if descriptor.size > CONFIG_MAX {
+        blob(self.registry, self.repository, descriptor).await
+    }
+}
+
+/// An image's config, fetched.
+pub(super) async fn image_config(registry: &dyn Registry, repository: &Repository, descriptor: &Descriptor) -> Result<ImageConfig> {
+    let bytes = blob(registry, repository, descriptor).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Error::new(ErrorKind::Protocol, "read the config of", reference(registry, repository, &descriptor.digest.clone().into()))
+            .because(error.to_string())
+    })
+}
+
+/// A small blob, whole.
+async fn blob(registry: &dyn Registry, repository: &Repository, descriptor: &Descriptor) -> Result<Vec<u8>> {
+    let too_large = || {
+        Error::new(ErrorKind::Protocol, "read", reference(registry, repository, &descriptor.digest.clone().into()))
+            .because("it is larger than 4 MiB, and no config is")
+    };
+    if descriptor.size > CONFIG_MAX {
+        return Err(too_large());
+    }
+    let mut stream = registry.blob(repository, &descriptor.digest).await?.content;
+    let mut bytes = Vec::with_capacity(descriptor.size as usize);
+    while let Some(piece) = stream.try_next().await? {
+        if (bytes.len() + piece.len()) as u64 > CONFIG_MAX {
             return Err(too_large());
         }
-        let mut stream = self.registry.blob(self.repository, &descriptor.digest).await?.content;
-        let mut bytes = Vec::with_capacity(descriptor.size as usize);
-        while let Some(piece) = stream.try_next().await? {
-            if (bytes.len() + piece.len()) as u64 > CONFIG_MAX {
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(&piece);
-        }
-        Ok(bytes)
+        bytes.extend_from_slice(&piece);
     }
+    Ok(bytes)
 }
 
 /// `registry/repository:tag` or `registry/repository@digest`, as references are printed everywhere.

@@ -1,10 +1,10 @@
 //! Deciding what a delete takes along: reads everything first, changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::graph::Graph;
+use super::inventory::{Depth, Inventory, Role};
 use super::plan::{Keep, Otherwise, PlannedRepository, PlannedTag, RepositoryPlan, Step};
-use super::{Content, Ticker};
+use super::{Ticker, removal};
 use crate::oci::{Digest, Repository, Tag};
 use crate::registry::{Error, ErrorKind, Registry, Result, Support};
 
@@ -28,7 +28,8 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn plan(&self) -> RepositoryPlan {
+    /// A plan without a step.
+    pub fn plan(&self) -> RepositoryPlan {
         RepositoryPlan {
             registry: self.registry.name().to_owned(),
             address: self.address.to_owned(),
@@ -37,59 +38,79 @@ impl Place<'_> {
             keeps: Vec::new(),
             gone: Vec::new(),
             warnings: Vec::new(),
+            bytes: None,
         }
     }
 }
 
 /// Plans to take tags away.
 pub async fn plan_tags(place: &Place<'_>, wanted: &[Tag], reach: Reach, tick: Ticker<'_>) -> Result<RepositoryPlan> {
-    let content = Content::new(place.registry, place.repository);
-    let graph = Graph::read(&content, tick).await?;
-    Ok(decide_tags(place.plan(), &graph, wanted, reach))
+    let inventory = Inventory::read(place.registry, place.repository, Depth::Indexes, &[], tick).await?;
+    Ok(decide_tags(place.plan(), &inventory, wanted, reach))
 }
 
 /// The decision of [`plan_tags`], on what was read.
-fn decide_tags(mut plan: RepositoryPlan, graph: &Graph, wanted: &[Tag], reach: Reach) -> RepositoryPlan {
-    let there: BTreeMap<&Tag, &Digest> = graph.tags.iter().map(|tag| (&tag.tag, &tag.digest)).collect();
+fn decide_tags(mut plan: RepositoryPlan, inventory: &Inventory, wanted: &[Tag], reach: Reach) -> RepositoryPlan {
     let mut going: BTreeSet<&Tag> = BTreeSet::new();
     for tag in wanted {
-        match there.get_key_value(tag) {
-            Some((tag, digest)) => {
-                going.insert(*tag);
+        match inventory.tag(tag) {
+            Some(found) => {
+                going.insert(&found.tag);
                 if reach.with_siblings {
-                    going.extend(graph.tags_on(digest));
+                    going.extend(inventory.tags_on(&found.digest).map(|sibling| &sibling.tag));
                 }
             }
             None if plan.gone.iter().any(|gone| gone == tag.as_str()) => {}
             None => plan.gone.push(tag.as_str().to_owned()),
         }
     }
-    let mut kept: BTreeSet<&Tag> = BTreeSet::new();
+    let mut kept: BTreeSet<PlannedTag> = BTreeSet::new();
     for tag in &going {
-        let digest = there[*tag];
-        let siblings: Vec<&Tag> = graph.tags_on(digest).filter(|sibling| !going.contains(*sibling)).collect();
-        let indexes: Vec<String> = graph.parents(digest).iter().map(|parent| graph.name_of(parent)).collect();
-        let otherwise = match () {
-            () if siblings.is_empty() && indexes.is_empty() => Otherwise::Digest,
-            () if reach.via_placeholder => Otherwise::Placeholder,
-            () => Otherwise::Refuse { indexes },
-        };
-        for sibling in &siblings {
-            if kept.insert(sibling) {
-                plan.keeps.push(Keep { name: sibling.as_str().to_owned(), reason: format!("keeps {digest}") });
+        let Some(step) = untag(inventory, tag, &going, reach) else { continue };
+        if let Step::Untag { digest, siblings, otherwise, .. } = &step {
+            for sibling in siblings {
+                if kept.insert(sibling.clone()) {
+                    plan.keeps.push(Keep { name: sibling.to_string(), reason: format!("keeps {digest}") });
+                }
+            }
+            if *otherwise == Otherwise::Digest {
+                plan.warnings.extend(left_behind(inventory, tag, digest));
             }
         }
-        plan.steps.push(Step::Untag {
-            tag: PlannedTag((*tag).clone()),
-            digest: digest.clone(),
-            siblings: siblings.into_iter().cloned().map(PlannedTag).collect(),
-            otherwise,
-        });
+        plan.steps.push(step);
     }
     plan
 }
 
-/// Plans to delete one manifest with the tags on it.
+/// The step that takes one tag away while `going` go, or nothing if there is no such tag.
+pub fn untag(inventory: &Inventory, tag: &Tag, going: &BTreeSet<&Tag>, reach: Reach) -> Option<Step> {
+    let digest = &inventory.tag(tag)?.digest;
+    let siblings = inventory.tags_on(digest).map(|sibling| &sibling.tag).filter(|sibling| !going.contains(*sibling));
+    let siblings: Vec<PlannedTag> = siblings.cloned().map(PlannedTag).collect();
+    let lists = inventory
+        .subjects(digest)
+        .filter_map(|subject| inventory.fallback(subject))
+        .filter(|list| list.tag != *tag && inventory.manifest(&list.digest).is_some_and(|index| index.children.contains(digest)));
+    let parents = inventory.parents(digest).iter().map(|parent| inventory.name_of(parent));
+    let indexes: Vec<String> = parents.chain(lists.map(|list| list.tag.to_string())).collect();
+    let otherwise = match () {
+        () if siblings.is_empty() && indexes.is_empty() => Otherwise::Digest,
+        () if reach.via_placeholder => Otherwise::Placeholder,
+        () => Otherwise::Refuse { indexes },
+    };
+    Some(Step::Untag { tag: PlannedTag(tag.clone()), digest: digest.clone(), siblings, otherwise })
+}
+
+/// What a person should know before the last tag of a manifest goes, as far as the tags tell.
+fn left_behind(inventory: &Inventory, tag: &Tag, digest: &Digest) -> Option<String> {
+    let attached = inventory.referrers(digest).count();
+    (attached > 0).then(|| {
+        let what = artifacts(attached);
+        format!("{what} attached to {tag} can outlive it; to delete all of it: regctl manifest delete")
+    })
+}
+
+/// Plans to delete one manifest, with the tags on it, what it alone lists, and what is attached to any of that.
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] when an index lists it, or when tags point at it that were not meant.
@@ -100,7 +121,6 @@ pub async fn plan_manifest(
     reach: Reach,
     tick: Ticker<'_>,
 ) -> Result<RepositoryPlan> {
-    let content = Content::new(place.registry, place.repository);
     let subject = format!("{}/{}@{digest}", place.registry.name(), place.repository);
     let mut plan = place.plan();
     match place.registry.head(place.repository, &digest.clone().into()).await {
@@ -111,46 +131,57 @@ pub async fn plan_manifest(
         }
         Err(error) => return Err(error),
     }
-    let graph = Graph::read(&content, tick).await?;
-    let parents = graph.parents(digest);
+    let also = std::slice::from_ref(digest);
+    let inventory = Inventory::read(place.registry, place.repository, Depth::Manifests, also, tick).await?;
+    let parents = inventory.parents(digest);
     if !parents.is_empty() {
-        let names: Vec<String> = parents.iter().map(|parent| graph.name_of(parent)).collect();
+        let names: Vec<String> = parents.iter().map(|parent| inventory.name_of(parent)).collect();
         return Err(Error::new(ErrorKind::Refused, "delete", subject)
             .because(format!("{} would be broken: it lists this manifest as one of its images", names.join(", "))));
     }
-    let tags: Vec<&Tag> = graph.tags_on(digest).collect();
-    let others: Vec<&str> = tags.iter().filter(|tag| named != Some(**tag)).map(|tag| tag.as_str()).collect();
+    // the tags that machines make for what is attached stand and fall with it
+    let names = inventory.tags_on(digest).filter(|tag| tag.role == Role::Name).map(|tag| &tag.tag);
+    let others: Vec<&str> = names.filter(|tag| named != Some(*tag)).map(Tag::as_str).collect();
     if !others.is_empty() && !reach.with_siblings {
         return Err(Error::new(ErrorKind::Refused, "delete", subject)
             .because(format!("the tags {} would go with it; --with-siblings says that they may", others.join(", "))));
     }
-    if let Ok(referrers) = place.registry.referrers(place.repository, digest).await
-        && !referrers.items.is_empty()
-    {
-        plan.warnings.push(format!("{} attached to it stay behind without their subject", artifacts(referrers.items.len())));
-    }
-    if graph.children.get(digest).is_some_and(|children| !children.is_empty()) {
-        plan.warnings.push("the images that this index lists stay behind untagged".into());
-    }
-    plan.steps.push(Step::DeleteManifest {
-        digest: digest.clone(),
-        tags: tags.into_iter().cloned().map(PlannedTag).collect(),
-        stage: 0,
-    });
+    let going = inventory.takes_along([digest]);
+    plan.keeps = keeps(&inventory, &going);
+    plan.steps = removal::steps(&inventory, &going);
     Ok(plan)
+}
+
+/// What hangs on manifests that go, and stays because something else needs it.
+pub fn keeps(inventory: &Inventory, going: &BTreeSet<Digest>) -> Vec<Keep> {
+    let mut near: BTreeSet<&Digest> = BTreeSet::new();
+    for digest in going {
+        near.extend(inventory.manifest(digest).into_iter().flat_map(|node| &node.children));
+        near.extend(inventory.referrers(digest));
+    }
+    let stays = near.into_iter().filter(|digest| !going.contains(*digest) && inventory.manifest(digest).is_some());
+    let keep = |digest: &Digest| {
+        let by_index = inventory.parents(digest).iter().find(|parent| !going.contains(*parent));
+        let by_tag = inventory.tags_on(digest).find(|tag| tag.role == Role::Name);
+        let reason = match (by_tag, by_index) {
+            (Some(tag), _) => format!("the tag {} points at it", tag.tag),
+            (None, Some(parent)) => format!("{} lists it too", inventory.name_of(parent)),
+            (None, None) => "it is attached to something that stays".to_owned(),
+        };
+        Keep { name: digest.to_string(), reason }
+    };
+    stays.map(keep).collect()
 }
 
 fn artifacts(count: usize) -> String {
     format!("{count} artifact{}", if count == 1 { "" } else { "s" })
 }
 
-/// Plans to delete everything in a repository: by the vendor's call where there is one, else every manifest that its tags lead to,
-/// indexes before what they list.
+/// Plans to delete everything in a repository: by the vendor's call where there is one, else every manifest that its tags lead to.
 pub async fn plan_repository(place: &Place<'_>, tick: Ticker<'_>) -> Result<RepositoryPlan> {
     let mut plan = place.plan();
-    let content = Content::new(place.registry, place.repository);
-    let graph = match Graph::read(&content, tick).await {
-        Ok(graph) => graph,
+    let inventory = match Inventory::read(place.registry, place.repository, Depth::Manifests, &[], tick).await {
+        Ok(inventory) => inventory,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             plan.gone.push(place.repository.as_str().to_owned());
             return Ok(plan);
@@ -161,29 +192,8 @@ pub async fn plan_repository(place: &Place<'_>, tick: Ticker<'_>) -> Result<Repo
         plan.steps.push(Step::DeleteRepository);
         return Ok(plan);
     }
-    let mut stages = stages(&graph);
-    // what is attached goes before its subject
-    let mut attached: BTreeSet<Digest> = BTreeSet::new();
-    for digest in stages.keys() {
-        let referrers = place.registry.referrers(place.repository, digest).await?;
-        attached.extend(referrers.items.into_iter().map(|item| item.digest));
-    }
-    for stage in stages.values_mut() {
-        *stage += 1;
-    }
-    for digest in attached {
-        stages.entry(digest).or_insert(0);
-    }
-    let mut steps: Vec<Step> = stages
-        .into_iter()
-        .map(|(digest, stage)| Step::DeleteManifest {
-            tags: graph.tags_on(&digest).cloned().map(PlannedTag).collect(),
-            digest,
-            stage,
-        })
-        .collect();
-    steps.sort_by_key(|step| if let Step::DeleteManifest { stage, .. } = step { *stage } else { 0 });
-    plan.steps = steps;
+    let all: BTreeSet<Digest> = inventory.manifests().keys().cloned().collect();
+    plan.steps = removal::steps(&inventory, &all);
     if plan.steps.is_empty() {
         plan.warnings.push("it has no tags; manifests without a tag can't be listed on this server".into());
     } else {
@@ -192,48 +202,19 @@ pub async fn plan_repository(place: &Place<'_>, tick: Ticker<'_>) -> Result<Repo
     Ok(plan)
 }
 
-/// Every manifest that the tags lead to, with its depth: an index is always shallower than what it lists.
-fn stages(graph: &Graph) -> BTreeMap<Digest, u32> {
-    let mut stages: BTreeMap<Digest, u32> = BTreeMap::new();
-    let mut level: BTreeSet<Digest> = graph.tags.iter().map(|tag| tag.digest.clone()).collect();
-    let mut depth = 0;
-    // an index can't list itself through others without breaking SHA-256, but a hostile server can say so: no deeper than there are indexes
-    while !level.is_empty() && depth as usize <= graph.children.len() + 1 {
-        let next = level.iter().filter_map(|digest| graph.children.get(digest)).flatten().cloned().collect();
-        for digest in level {
-            stages.insert(digest, depth);
-        }
-        level = next;
-        depth += 1;
-    }
-    stages
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::tags::ResolvedTag;
+    use crate::operations::inventory::tests::{digest, inventory};
     use proptest::prelude::*;
-
-    fn digest(number: u8) -> Digest {
-        Digest::sha256(&[number])
-    }
+    use std::collections::BTreeMap;
 
     fn tag(name: &str) -> Tag {
         name.parse().unwrap()
     }
 
-    fn graph(tags: &[(&str, u8)], children: &[(u8, &[u8])]) -> Graph {
-        Graph {
-            tags: tags
-                .iter()
-                .map(|(name, number)| ResolvedTag { tag: tag(name), digest: digest(*number), media_type: String::new() })
-                .collect(),
-            children: children
-                .iter()
-                .map(|(parent, children)| (digest(*parent), children.iter().map(|child| digest(*child)).collect()))
-                .collect(),
-        }
+    fn graph(tags: &[(&str, u8)], children: &[(u8, &[u8])]) -> Inventory {
+        inventory(tags, children, &[])
     }
 
     fn empty() -> RepositoryPlan {
@@ -245,10 +226,11 @@ mod tests {
             keeps: vec![],
             gone: vec![],
             warnings: vec![],
+            bytes: None,
         }
     }
 
-    fn decided(graph: &Graph, wanted: &[&str], reach: Reach) -> Vec<(String, Otherwise)> {
+    fn decided(graph: &Inventory, wanted: &[&str], reach: Reach) -> Vec<(String, Otherwise)> {
         let wanted: Vec<Tag> = wanted.iter().map(|name| tag(name)).collect();
         decide_tags(empty(), graph, &wanted, reach)
             .steps
@@ -284,9 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn indexes_go_before_what_they_list() {
-        let stages = stages(&graph(&[("top", 1), ("inner", 2), ("leaf", 3)], &[(1, &[2]), (2, &[3])]));
-        assert_eq!((stages[&digest(1)], stages[&digest(2)], stages[&digest(3)]), (0, 1, 2));
+    fn what_a_list_of_referrers_names_is_needed() {
+        let fallback = digest(1).fallback_tag();
+        let inventory = inventory(&[("v1", 1), ("sbom", 2), (&fallback, 9)], &[(9, &[2])], &[]);
+        let plan = decide_tags(empty(), &inventory, &[tag("sbom")], Reach::default());
+        let [Step::Untag { otherwise: Otherwise::Refuse { indexes }, .. }] = &plan.steps[..] else { panic!("{plan:?}") };
+        assert_eq!(*indexes, [fallback]);
     }
 
     proptest! {
@@ -312,7 +297,7 @@ mod tests {
                 let Step::Untag { tag, digest, otherwise, .. } = step else { panic!("only tags were asked for") };
                 prop_assert!(with_siblings || wanted.contains(&tag.0));
                 if *otherwise == Otherwise::Digest {
-                    prop_assert!(graph.tags_on(digest).all(|other| going.contains(other)));
+                    prop_assert!(graph.tags_on(digest).all(|other| going.contains(&other.tag)));
                     prop_assert!(graph.parents(digest).is_empty());
                 }
                 if !via_placeholder {

@@ -8,13 +8,15 @@ pub mod apply;
 pub mod check;
 mod content;
 pub mod delete;
+mod fallback;
 pub mod filter;
-mod graph;
 pub mod image;
 pub mod inspect;
+pub mod inventory;
 mod placeholder;
 pub mod plan;
 pub mod prune;
+pub mod removal;
 pub mod repositories;
 pub mod tags;
 

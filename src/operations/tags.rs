@@ -346,31 +346,54 @@ pub struct ResolvedTag {
     pub digest: Digest,
     /// Media type of the manifest.
     pub media_type: String,
+    /// When it was pushed, where the listing says so.
+    pub pushed_at: Option<Timestamp>,
+    /// When it was last pulled, where the listing says so.
+    pub pulled_at: Option<Timestamp>,
 }
 
 /// Every tag of a repository with its digest. Tags whose manifest is gone are left out; anything else that can't be read is an
 /// error: a list with holes would lie about which tags share a digest.
 pub async fn resolve_all(registry: &dyn Registry, repository: &Repository, tick: Ticker<'_>) -> Result<Vec<ResolvedTag>> {
+    let resolved = resolve_each(registry, repository, tick);
+    resolved.try_filter_map(|tag| std::future::ready(Ok(tag.ok()))).try_collect().await
+}
+
+/// Every tag of a repository in the server's order, as they are known: what it points at, or the mere name of one that the server lists
+/// and doesn't have.
+pub(super) fn resolve_each<'a>(
+    registry: &'a dyn Registry,
+    repository: &'a Repository,
+    tick: Ticker<'a>,
+) -> impl Stream<Item = Result<std::result::Result<ResolvedTag, Tag>>> + 'a {
     let pages = registry.tags(repository).map_ok(|page| stream::iter(page.into_iter().map(Ok::<_, Error>)));
-    let done = AtomicU64::new(0);
-    let done = &done;
-    let resolved = pages.try_flatten().map(|entry| async move {
-        let entry = entry?;
-        let tag: Tag = entry.name.parse().map_err(|error: crate::oci::InvalidName| {
-            Error::new(ErrorKind::Protocol, "look at", format!("{}/{repository}:{}", registry.name(), entry.name))
-                .because("the server lists a tag that can't be one")
-                .caused_by(error)
-        })?;
-        let selector = Selector::Tag(tag.clone());
-        let head = registry.head(repository, &selector).await;
-        tick(done.fetch_add(1, Atomic::Relaxed) + 1, None);
-        match head {
-            Ok(head) => Ok(Some(ResolvedTag { tag, digest: head.digest, media_type: head.media_type })),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.on("look at", reference(registry, repository, &selector))),
+    let done = std::sync::Arc::new(AtomicU64::new(0));
+    let resolved = pages.try_flatten().map(move |entry| {
+        let done = done.clone();
+        async move {
+            let entry = entry?;
+            let tag: Tag = entry.name.parse().map_err(|error: crate::oci::InvalidName| {
+                Error::new(ErrorKind::Protocol, "look at", format!("{}/{repository}:{}", registry.name(), entry.name))
+                    .because("the server lists a tag that can't be one")
+                    .caused_by(error)
+            })?;
+            let selector = Selector::Tag(tag.clone());
+            let head = registry.head(repository, &selector).await;
+            tick(done.fetch_add(1, Atomic::Relaxed) + 1, None);
+            match head {
+                Ok(head) => Ok(Ok(ResolvedTag {
+                    tag,
+                    digest: head.digest,
+                    media_type: head.media_type,
+                    pushed_at: entry.pushed_at,
+                    pulled_at: entry.pulled_at,
+                })),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(Err(tag)),
+                Err(error) => Err(error.on("look at", reference(registry, repository, &selector))),
+            }
         }
     });
-    resolved.buffered(registry.concurrency().max(1)).try_filter_map(|tag| std::future::ready(Ok(tag))).try_collect().await
+    resolved.buffered(registry.concurrency().max(1))
 }
 
 #[cfg(test)]

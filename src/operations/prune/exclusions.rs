@@ -11,7 +11,8 @@ use crate::oci::{Digest, Reference, Repository, Tag};
 /// What is in use.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exclusions {
-    digests: BTreeSet<Digest>,
+    /// With the repositories that were named along with them.
+    digests: BTreeMap<Digest, BTreeSet<Repository>>,
     tags: BTreeMap<Tag, BTreeSet<Repository>>,
     repositories: BTreeSet<Repository>,
 }
@@ -59,7 +60,7 @@ impl Exclusions {
             return Err(format!("to name a digest, write sha256:{word}"));
         }
         if word.starts_with("sha256:") || word.starts_with("sha512:") {
-            self.digests.insert(word.parse().map_err(|error: crate::oci::InvalidName| error.to_string())?);
+            self.digests.entry(word.parse().map_err(|error: crate::oci::InvalidName| error.to_string())?).or_default();
             return Ok(());
         }
         let (name, tag, digest) = Reference::split(without_host(word));
@@ -73,9 +74,11 @@ impl Exclusions {
             }
             (tag, digest) => {
                 if let Some(tag) = tag {
-                    self.tags.entry(tag).or_default().insert(repository);
+                    self.tags.entry(tag).or_default().insert(repository.clone());
                 }
-                self.digests.extend(digest);
+                if let Some(digest) = digest {
+                    self.digests.entry(digest).or_default().insert(repository);
+                }
             }
         }
         Ok(())
@@ -89,7 +92,13 @@ impl Exclusions {
 
     /// Whether a manifest is in use by its digest, or a blob of it: some engines name an image by the digest of its config.
     pub(super) fn holds_digest(&self, digest: &Digest) -> bool {
-        self.digests.contains(digest)
+        self.digests.contains_key(digest)
+    }
+
+    /// The digests that were named with this repository: worth looking for in it even if no tag leads there any more.
+    pub(super) fn digests_in(&self, repository: &Repository) -> Vec<Digest> {
+        let named = self.digests.iter().filter(|(_, named)| named.iter().any(|named| is_same(named, repository)));
+        named.map(|(digest, _)| digest.clone()).collect()
     }
 
     /// Whether everything in a repository is in use.

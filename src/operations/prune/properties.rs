@@ -7,7 +7,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::{Decision, Exclusions, Inventory, ManifestFacts, Policy, TagFacts, decide};
+use super::super::image::Shape;
+use super::super::inventory::{Blob, Inventory, Node, Parts, Role};
+use super::super::removal;
+use super::super::tags::ResolvedTag;
+use super::bonds::Bonds;
+use super::{Decision, Exclusions, Policy, decide};
 use crate::duration::Duration;
 use crate::oci::{Digest, Repository};
 
@@ -46,39 +51,45 @@ fn date() -> impl Strategy<Value = Option<Timestamp>> {
 }
 
 prop_compose! {
-    fn manifest()(
-        children in prop::collection::vec(0u8..12, 0..3),
+    fn node()(
+        children in prop_oneof![2 => Just(vec![]), 1 => prop::collection::vec(0u8..12, 0..3)],
         created_at in date(),
-        pushed_at in prop_oneof![4 => Just(None), 1 => date()],
-        pulled_at in prop_oneof![2 => Just(None), 1 => date()],
-        blobs in prop::collection::btree_map((20u8..30).prop_map(digest), Just(Some(10)), 0..4),
-    ) -> ManifestFacts {
-        let children = children.into_iter().map(digest).collect();
-        ManifestFacts { children, created_at, pushed_at, pulled_at, size: 1, blobs }
+        blobs in prop::collection::btree_set(20u8..30, 0..4),
+    ) -> Node {
+        Node {
+            media_type: String::new(),
+            shape: if children.is_empty() { Shape::Image } else { Shape::Index },
+            artifact_type: None,
+            size: 1,
+            children: children.into_iter().map(digest).collect(),
+            subject: None,
+            blobs: blobs.into_iter().map(|number| Arc::new(Blob { digest: digest(number), size: 10 })).collect(),
+            created_at,
+        }
     }
 }
 
 prop_compose! {
     /// Any repository, also ones that no honest server has: with circles, with missing children.
-    fn inventory()(
-        manifests in prop::collection::btree_map((0u8..12).prop_map(digest), manifest(), 0..12),
+    fn parts()(
+        nodes in prop::collection::btree_map((0u8..12).prop_map(digest), node(), 0..12),
         tags in prop::collection::btree_map(tag_name(), (0u8..12, date(), date()), 0..14),
         attached in prop::collection::vec((0u8..12, 0u8..12), 0..5),
-    ) -> Inventory {
-        let tags = tags.into_iter().map(|(tag, (number, pushed_at, pulled_at))| TagFacts {
+    ) -> Parts {
+        let tags = tags.into_iter().map(|(tag, (number, pushed_at, pulled_at))| ResolvedTag {
             tag: tag.parse().unwrap(),
             digest: digest(number),
+            media_type: String::new(),
             pushed_at: pushed_at.filter(|_| number % 3 == 0),
             pulled_at: pulled_at.filter(|_| number % 2 == 0),
         });
-        let tags: Vec<TagFacts> = tags.filter(|tag| manifests.contains_key(&tag.digest)).collect();
-        let mut inventory = Inventory { tags, manifests, ..Inventory::default() };
-        for (referrer, subject) in attached.into_iter().filter(|(a, b)| a != b) {
-            inventory.attached.entry(digest(referrer)).or_default().insert(digest(subject));
-        }
-        let subjects: BTreeSet<Digest> = inventory.attached.values().flatten().cloned().collect();
-        inventory.missing = subjects.into_iter().filter(|subject| !inventory.manifests.contains_key(subject)).collect();
-        inventory
+        let tags: Vec<ResolvedTag> = tags.filter(|tag| nodes.contains_key(&tag.digest)).collect();
+        let attached: Vec<(Digest, Digest)> =
+            attached.into_iter().map(|(subject, referrer)| (digest(subject), digest(referrer))).collect();
+        let claimed = tags.iter().filter_map(|tag| Role::claimed_by(&tag.tag).subject().cloned());
+        let wanted: BTreeSet<Digest> = attached.iter().map(|(subject, _)| subject.clone()).chain(claimed).collect();
+        let missing = wanted.into_iter().filter(|subject| !nodes.contains_key(subject)).collect();
+        Parts { tags, nodes, missing, dangling: Vec::new(), attached }
     }
 }
 
@@ -127,8 +138,8 @@ fn in_use_file(numbers: &[u8]) -> Arc<Exclusions> {
     Arc::new(Exclusions::parse(&text).unwrap())
 }
 
-fn decided(inventory: &Inventory, policy: &Policy) -> Decision {
-    decide(inventory, &repository(), policy, now())
+fn decided(parts: &Parts, policy: &Policy) -> Decision {
+    decide(&parts.clone().into(), &repository(), policy, now())
 }
 
 fn gone(decision: &Decision) -> BTreeSet<Digest> {
@@ -136,31 +147,32 @@ fn gone(decision: &Decision) -> BTreeSet<Digest> {
 }
 
 /// What an honest server has left afterwards: a deleted manifest takes its tags along.
-fn apply(inventory: &Inventory, decision: &Decision) -> Inventory {
+fn apply(parts: &Parts, decision: &Decision) -> Parts {
     let gone = gone(decision);
-    let mut after = inventory.clone();
-    after.manifests.retain(|digest, _| !gone.contains(digest));
+    let mut after = parts.clone();
+    after.nodes.retain(|digest, _| !gone.contains(digest));
     after.tags.retain(|tag| !gone.contains(&tag.digest));
-    after.attached.retain(|referrer, _| !gone.contains(referrer));
+    after.attached.retain(|(_, referrer)| !gone.contains(referrer));
     after.missing.extend(gone);
     after
 }
 
-/// Everything that the tags reach, worked out in another way than the decision does it: by adding until nothing is added.
+/// Everything that these reach, worked out in another way than the decision does it: by adding until nothing is added.
 fn reach(inventory: &Inventory, start: BTreeSet<Digest>) -> BTreeSet<Digest> {
+    let bonds = Bonds::new(inventory);
     let mut reached = start;
     loop {
         let mut more: BTreeSet<Digest> = BTreeSet::new();
-        for (digest, facts) in &inventory.manifests {
+        for (digest, node) in inventory.manifests() {
             if reached.contains(digest) {
-                more.extend(facts.children.iter().cloned());
+                more.extend(node.children.iter().cloned());
             }
         }
-        for (referrer, subjects) in &inventory.attached {
+        for (referrer, subjects) in bonds.attached() {
             if reached.contains(referrer) {
-                more.extend(subjects.iter().cloned());
+                more.extend(subjects.iter().map(|subject| (*subject).clone()));
             }
-            if subjects.iter().any(|subject| reached.contains(subject)) {
+            if subjects.iter().any(|subject| reached.contains(*subject)) {
                 more.insert(referrer.clone());
             }
         }
@@ -203,35 +215,31 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn nothing_that_a_kept_tag_reaches_is_removed(inventory in inventory(), policy in policy()) {
-        let decision = decided(&inventory, &policy);
-        let gone = gone(&decision);
-        let kept: BTreeSet<Digest> = inventory
-            .tags
-            .iter()
-            .filter(|tag| !tag.tag.is_attachment() && !gone.contains(&tag.digest))
-            .map(|tag| tag.digest.clone())
-            .collect();
+    fn nothing_that_a_kept_tag_reaches_is_removed(parts in parts(), policy in policy()) {
+        let decision = decided(&parts, &policy);
+        let (gone, inventory) = (gone(&decision), Inventory::from(parts));
+        let names = inventory.tags().iter().filter(|tag| tag.role == Role::Name);
+        let kept: BTreeSet<Digest> = names.map(|tag| tag.digest.clone()).filter(|digest| !gone.contains(digest)).collect();
         prop_assert!(reach(&inventory, kept).is_disjoint(&gone));
         // nor anything that any manifest which stays needs, tagged or not
-        let standing = inventory.manifests.keys().filter(|digest| !gone.contains(*digest)).cloned().collect();
+        let standing = inventory.manifests().keys().filter(|digest| !gone.contains(*digest)).cloned().collect();
         prop_assert!(reach(&inventory, standing).is_disjoint(&gone));
     }
 
     #[test]
-    fn what_goes_was_condemned_or_belonged_to_it(inventory in inventory(), policy in policy()) {
-        let decision = decided(&inventory, &policy);
+    fn what_goes_was_condemned_or_belonged_to_it(parts in parts(), policy in policy()) {
+        let decision = decided(&parts, &policy);
+        let inventory = Inventory::from(parts);
+        let is_name = |tag: &crate::oci::Tag| inventory.tag(tag).is_some_and(|tag| tag.role == Role::Name);
         for doomed in &decision.deletes {
-            prop_assert!(inventory.manifests.contains_key(&doomed.digest), "only what is there");
-            for tag in doomed.tags.iter().filter(|tag| !tag.is_attachment()) {
+            prop_assert!(inventory.manifest(&doomed.digest).is_some(), "only what is there");
+            for tag in doomed.tags.iter().filter(|tag| is_name(tag)) {
                 prop_assert!(policy.matches(tag.as_str()), "{tag} doesn't match");
                 prop_assert!(!policy.keep.iter().any(|glob| glob.is_match(tag.as_str())), "{tag} is kept by name");
             }
-            let on_it = inventory.tags.iter().filter(|tag| tag.digest == doomed.digest).count();
-            prop_assert_eq!(on_it, doomed.tags.len(), "every tag that goes is named");
+            prop_assert_eq!(inventory.tags_on(&doomed.digest).count(), doomed.tags.len(), "every tag that goes is named");
         }
-        let twice = decision.deletes.len() - gone(&decision).len();
-        prop_assert_eq!(twice, 0);
+        prop_assert_eq!(decision.deletes.len(), gone(&decision).len(), "each once");
         if !policy.deletes() {
             prop_assert!(decision.deletes.is_empty());
         }
@@ -242,64 +250,49 @@ proptest! {
             for name in decision.keeps.iter().map(|kept| kept.what.to_string()).chain(going) {
                 *spoken.entry(name).or_default() += 1;
             }
-            for tag in inventory.tags.iter().filter(|tag| !tag.tag.is_attachment() && policy.matches(tag.tag.as_str())) {
+            for tag in inventory.tags().iter().filter(|tag| !tag.tag.is_attachment() && policy.matches(tag.tag.as_str())) {
                 prop_assert_eq!(spoken.get(tag.tag.as_str()), Some(&1), "{}", tag.tag);
             }
         }
     }
 
     #[test]
-    fn a_stricter_keep_never_removes_more(inventory in inventory(), policy in policy(), by in 1u32..20) {
-        let before = gone(&decided(&inventory, &policy));
+    fn a_stricter_keep_never_removes_more(parts in parts(), policy in policy(), by in 1u32..20) {
+        let before = gone(&decided(&parts, &policy));
         for stricter in stricter(&policy, by) {
-            let after = gone(&decided(&inventory, &stricter));
+            let after = gone(&decided(&parts, &stricter));
             prop_assert!(after.is_subset(&before), "{:?}\nremoves more than\n{:?}", stricter, policy);
         }
     }
 
     #[test]
-    fn the_order_of_the_input_does_not_matter(inventory in inventory(), policy in policy(), turn in 0usize..14) {
-        let decision = decided(&inventory, &policy);
-        let mut shuffled = inventory.clone();
+    fn the_order_of_the_input_does_not_matter(parts in parts(), policy in policy(), turn in 0usize..14) {
+        let decision = decided(&parts, &policy);
+        let mut shuffled = parts.clone();
         let middle = turn.min(shuffled.tags.len());
         shuffled.tags.rotate_left(middle);
         shuffled.tags[middle / 2..].reverse();
-        for facts in shuffled.manifests.values_mut() {
-            facts.children.reverse();
+        shuffled.attached.reverse();
+        for node in shuffled.nodes.values_mut() {
+            node.children.reverse();
         }
-        prop_assert_eq!(&decision, &decided(&inventory, &policy), "the same question has the same answer");
+        prop_assert_eq!(&decision, &decided(&parts, &policy), "the same question has the same answer");
         prop_assert_eq!(&decision.deletes, &decided(&shuffled, &policy).deletes);
         let kept = |decision: &Decision| decision.keeps.iter().map(|kept| kept.what.to_string()).collect::<Vec<_>>();
         prop_assert_eq!(kept(&decision), kept(&decided(&shuffled, &policy)));
     }
 
     #[test]
-    fn what_was_pruned_needs_no_pruning(inventory in inventory(), policy in policy()) {
-        let decision = decided(&inventory, &policy);
-        let again = decided(&apply(&inventory, &decision), &policy);
+    fn what_was_pruned_needs_no_pruning(parts in parts(), policy in policy()) {
+        let decision = decided(&parts, &policy);
+        let again = decided(&apply(&parts, &decision), &policy);
         prop_assert!(again.deletes.is_empty(), "{:?}", again.deletes);
     }
 
     #[test]
-    fn parents_and_referrers_go_first(inventory in inventory(), policy in policy()) {
-        // an honest server: what is listed or has something attached has a smaller number, so there are no circles
-        let mut inventory = inventory;
-        let number = |digest: &Digest| (0u8..12).find(|number| self::digest(*number) == *digest).unwrap();
-        for (digest, facts) in &mut inventory.manifests {
-            facts.children.retain(|child| number(child) < number(digest));
-        }
-        for (referrer, subjects) in &mut inventory.attached {
-            subjects.retain(|subject| number(subject) < number(referrer));
-        }
-        inventory.attached.retain(|_, subjects| !subjects.is_empty());
-        let decision = decided(&inventory, &policy);
-        let stages: BTreeMap<&Digest, u32> = decision.deletes.iter().map(|doomed| (&doomed.digest, doomed.stage)).collect();
-        for (digest, stage) in &stages {
-            let subjects = inventory.attached.get(*digest).into_iter().flatten();
-            for later in inventory.manifests[*digest].children.iter().chain(subjects) {
-                prop_assert!(stages.get(later).is_none_or(|other| other > stage));
-            }
-        }
-        prop_assert!(decision.deletes.is_sorted_by_key(|doomed| doomed.stage));
+    fn a_list_of_referrers_never_outlives_what_it_lists(parts in parts(), policy in policy()) {
+        let decision = decided(&parts, &policy);
+        let steps = removal::steps(&parts.into(), &gone(&decision));
+        prop_assert_eq!(steps.len(), decision.deletes.len(), "nothing that stays has to be mended");
     }
 }

@@ -43,8 +43,8 @@ pub enum Reason {
     Attached(Holder),
     /// Stays: something that stays is attached to it.
     Carries(Holder),
-    /// Stays: pushed a moment ago; the index that will list it may still be on its way.
-    JustPushed,
+    /// Stays: built a moment ago; the index that will list it may still be on its way.
+    JustBuilt,
     /// Goes: judged by these rules and kept by none.
     Judged(Judges),
     /// Goes: a tag that goes leads to it, and nothing else does.
@@ -75,6 +75,16 @@ pub enum Holder {
     Tag(Tag),
     /// A manifest without one.
     Manifest(Digest),
+}
+
+impl Holder {
+    /// The tag, or the digest in full.
+    pub fn name(&self) -> &str {
+        match self {
+            Holder::Tag(tag) => tag.as_str(),
+            Holder::Manifest(digest) => digest.as_str(),
+        }
+    }
 }
 
 /// The rules that a tag fell to.
@@ -156,7 +166,7 @@ impl fmt::Display for Reason {
             Reason::Listed(holder) => write!(f, "listed by {holder}, which is kept"),
             Reason::Attached(holder) => write!(f, "attached to {holder}, which is kept"),
             Reason::Carries(holder) => write!(f, "{holder} is attached to it and kept"),
-            Reason::JustPushed => f.write_str("pushed within the last hour; its index may still be on the way"),
+            Reason::JustBuilt => f.write_str("built within the last hour; its index may still be on the way"),
             Reason::Judged(judges) => judges.fmt(f),
             Reason::Unused => f.write_str("listed by what goes, and nothing else uses it"),
             Reason::WithSubject => f.write_str("attached to what goes"),

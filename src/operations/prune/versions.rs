@@ -6,6 +6,7 @@
 //! Of each line the N highest versions stay; `v1.4.2` and `1.4.2` are one version and stay together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 use semver::Version;
 
@@ -28,7 +29,8 @@ pub(super) fn is_version(tag: &str) -> bool {
 }
 
 /// Those of the tags that are among the newest `count` versions of their line.
-pub(super) fn newest<'a>(tags: impl Iterator<Item = &'a str>, count: usize) -> BTreeSet<&'a str> {
+pub(super) fn newest<'a>(tags: impl Iterator<Item = &'a str>, count: NonZeroU32) -> BTreeSet<&'a str> {
+    let count = usize::try_from(count.get()).unwrap_or(usize::MAX);
     let mut lines: BTreeMap<Line, BTreeMap<Version, Vec<&str>>> = BTreeMap::new();
     for tag in tags {
         if let Some(version) = version(tag) {
@@ -63,7 +65,7 @@ mod tests {
             "1.4.2.1",
             "01.4.2",
         ];
-        let kept = |count| newest(tags.iter().copied(), count).into_iter().collect::<Vec<_>>();
+        let kept = |count| newest(tags.iter().copied(), NonZeroU32::new(count).unwrap()).into_iter().collect::<Vec<_>>();
         assert_eq!(kept(1), ["1.4.10", "1.4.10-alpine", "1.5.0", "2.0.0", "2.0.0-rc.2"]);
         assert_eq!(
             kept(2),

@@ -2,6 +2,7 @@
 //! kind of server, chosen by what the server can do.
 
 mod docker_registry;
+mod serve;
 mod suite;
 
 use regctl::registry::Support;
