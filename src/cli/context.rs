@@ -57,6 +57,11 @@ impl Context {
             }
         })
     }
+
+    /// Waits for Ctrl-C, which is how a server is told to end.
+    pub fn until_interrupted(&self) -> anyhow::Result<()> {
+        Ok(runtime()?.block_on(tokio::signal::ctrl_c())?)
+    }
 }
 
 /// One thread is enough for a client that waits, and starts in no time; a library caller has no part in this.

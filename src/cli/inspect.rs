@@ -7,7 +7,6 @@ use super::args::TargetArgs;
 use super::{Context, Exit, Refusal};
 use crate::oci::Platform;
 use crate::operations::Content;
-use crate::operations::image::Shape;
 use crate::operations::inspect::{self, Inspection, Query};
 use crate::output::{Document, units};
 
@@ -76,10 +75,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 
 fn view(inspection: &Inspection, now: Timestamp) -> Document {
     let mut document = Document::new(&inspection.reference);
-    document.field("digest", format!("{} ({})", inspection.digest, inspection.kind.word()));
-    if !matches!(inspection.kind, Shape::Image | Shape::Index) {
-        document.field("media type", inspection.media_type.clone());
-    }
+    document.field("digest", inspection.digest.to_string());
+    document.field("type", format!("{}  {}", inspection.kind.word(), inspection.media_type));
     document.maybe("artifact", inspection.artifact_type.clone());
     if let Some(tags) = inspection.also_tagged.as_deref().filter(|tags| !tags.is_empty()) {
         document.field("also tagged", tags.join(" "));

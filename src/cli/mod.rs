@@ -14,6 +14,7 @@ mod complete;
 mod completions;
 mod context;
 mod deactivate;
+mod demo;
 mod destroy;
 mod doctor;
 mod each;
@@ -38,6 +39,7 @@ mod purge;
 mod remove;
 mod repo;
 mod restore;
+mod serve;
 mod set_default;
 mod tag;
 mod update;
@@ -98,10 +100,12 @@ enum Command {
     Blob(blob::Command),
     ApplyPlan(apply_plan::Args),
     Completions(completions::Args),
+    Demo(demo::Args),
     Doctor(doctor::Args),
     Login(login::Args),
     Logout(logout::Args),
     Man(man::Args),
+    Serve(serve::Args),
 }
 
 impl Command {
@@ -124,10 +128,12 @@ impl Command {
             Command::Blob(command) => command.run(context),
             Command::ApplyPlan(args) => apply_plan::run(args, context),
             Command::Completions(args) => completions::run(args, context),
+            Command::Demo(args) => demo::run(args, context),
             Command::Doctor(args) => doctor::run(args, context),
             Command::Login(args) => login::run(args, context),
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
+            Command::Serve(args) => serve::run(args, context),
         }
     }
 }

@@ -64,7 +64,8 @@ impl Document {
                     }
                 }
                 let text_line = text_line.trim_end();
-                match layout.width {
+                // a value that stands alone may be a digest that somebody wants to copy: the terminal wraps it
+                match layout.width.filter(|_| line.len() > 1) {
                     Some(width) => out.push_str(&text::truncate(text_line, width)),
                     None => out.push_str(text_line),
                 }
@@ -78,6 +79,15 @@ impl Document {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_alone_is_never_cut() {
+        let mut document = Document::new("prod/web:v1");
+        document.field("digest", "sha256:0123456789abcdef");
+        document.lines("layers", vec![vec!["sha256:0123".into(), "9 B of something".into()]]);
+        let layout = Layout { width: Some(24), headers: true, colour: false };
+        assert_eq!(document.render(layout), "prod/web:v1\n  digest  sha256:0123456789abcdef\n  layers  sha256:0123  …\n");
+    }
 
     #[test]
     fn properties_line_up() {

@@ -1,6 +1,7 @@
 //! `--format`: a template over the same values that JSON shows.
 
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
+use minijinja::value::ValueKind;
+use minijinja::{Environment, ErrorKind, Output, State, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::units;
@@ -21,6 +22,7 @@ impl Template {
     pub fn compile(source: &str) -> Result<Template, String> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_formatter(as_json_has_it);
         environment.add_filter("size", |bytes: u64| units::size(bytes));
         environment.add_filter("short", |digest: String| match digest.parse::<crate::oci::Digest>() {
             Ok(digest) => digest.short().to_owned(),
@@ -38,6 +40,15 @@ impl Template {
     }
 }
 
+/// Writes booleans as JSON has them, and nothing for what is unknown: the words of another language help no script.
+fn as_json_has_it(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
+    match value.kind() {
+        ValueKind::Bool => write!(out, "{}", value.is_true()).map_err(minijinja::Error::from),
+        ValueKind::None => Ok(()),
+        _ => minijinja::escape_formatter(out, state, value),
+    }
+}
+
 fn explain(error: &minijinja::Error) -> String {
     match error.kind() {
         ErrorKind::UndefinedError => "the template names a field that isn't there; -o json shows the fields".into(),
@@ -51,9 +62,10 @@ mod tests {
 
     #[test]
     fn fields_filters_and_errors() {
-        let value = serde_json::json!({"name": "v1", "size": 71_200_000u64, "digest": crate::oci::Digest::sha256(b"")});
+        let value = serde_json::json!({"name": "v1", "size": 71_200_000u64, "digest": crate::oci::Digest::sha256(b""), "is_default": true, "region": null});
         let render = |source: &str| Template::compile(source).and_then(|template| template.render(&value));
         assert_eq!(render("{{ name }}\\t{{ size | size }} {{ digest | short }}").unwrap(), "v1\t71.2 MB e3b0c44298fc");
+        assert_eq!(render("{{ is_default }}|{{ region }}|{% if is_default %}yes{% endif %}").unwrap(), "true||yes");
         assert!(render("{{ nope }}").unwrap_err().contains("-o json"));
         assert!(Template::compile("{{ name").is_err());
     }

@@ -103,21 +103,20 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    /// Lets a request through, or gives the challenge that answers it.
-    pub fn check(&self, method: &Method, headers: &HeaderMap, route: &Route) -> Result<(), Answer> {
+    /// The challenge that answers a request, unless it may go through.
+    pub fn challenge(&self, method: &Method, headers: &HeaderMap, route: &Route) -> Option<Answer> {
         match &self.auth {
-            Auth::Open => Ok(()),
-            Auth::Basic(account) if account.signed_in(headers) => Ok(()),
-            Auth::Basic(_) => Err(challenge(&format!("Basic realm=\"{SERVICE}\""))),
+            Auth::Open => None,
+            Auth::Basic(account) => (!account.signed_in(headers)).then(|| challenge(&format!("Basic realm=\"{SERVICE}\""))),
             Auth::Token(_) | Auth::PublicToken(_) => {
                 let needed = scope(method, route);
                 if self.allowed(headers, needed.as_deref()) {
-                    return Ok(());
+                    return None;
                 }
                 let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
                 let realm = self.realm.clone().unwrap_or_else(|| format!("http://{host}/token"));
                 let scope = needed.map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();
-                Err(challenge(&format!("Bearer realm=\"{realm}\",service=\"{SERVICE}\"{scope}")))
+                Some(challenge(&format!("Bearer realm=\"{realm}\",service=\"{SERVICE}\"{scope}")))
             }
         }
     }

@@ -196,7 +196,7 @@ mod tests {
             storage.put_manifest(&app, untagged.clone(), None).unwrap();
         }
         let storage = Storage::folder(folder.path()).unwrap();
-        assert_eq!(storage.repositories(), [app.clone()]);
+        assert_eq!(storage.repositories(), std::slice::from_ref(&app));
         assert_eq!(storage.resolve(&app, &tag), Some(tagged.digest.clone()));
         assert_eq!(storage.manifest(&app, &untagged.digest), Some(untagged));
         assert_eq!(storage.blob(&app, &blob).unwrap().unwrap(), "layer");

@@ -127,7 +127,7 @@ mod tests {
         held.tag(tag("b"), child.digest.clone());
         held.tag(tag("a"), index.digest.clone());
         assert!(held.is_child(&child.digest) && held.is_tagged(&child.digest));
-        assert_eq!(held.attached(&child.digest), [index.clone()]);
+        assert_eq!(held.attached(&child.digest), std::slice::from_ref(&index));
         assert!(held.remove(&index.digest) && !held.remove(&index.digest));
         assert!(!held.is_child(&child.digest) && held.attached(&child.digest).is_empty());
         assert_eq!(held.tags().keys().map(Tag::as_str).collect::<Vec<_>>(), ["b"]);

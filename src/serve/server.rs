@@ -214,7 +214,7 @@ async fn answer(shared: &Shared, number: u64, method: &Method, uri: &Uri, header
         Err(lost) => return nowhere(&lost),
     };
     if route != Route::Token
-        && let Err(challenge) = shared.gate.check(method, headers, &route)
+        && let Some(challenge) = shared.gate.challenge(method, headers, &route)
     {
         return challenge;
     }

@@ -126,7 +126,7 @@ pub struct Answer {
     pub signed_in: bool,
     /// The scope that the server found missing in a token that it otherwise took.
     pub missing: Option<Scopes>,
-    /// Whether the request was sent more than once, so that an earlier attempt may have done the work.
+    /// Whether the request arrived more than once, as far as can be known, so that an earlier attempt may have done the work.
     pub repeated: bool,
 }
 

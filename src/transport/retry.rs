@@ -51,6 +51,11 @@ impl Failure {
         }
     }
 
+    /// Whether the server can't have seen the request.
+    pub fn never_arrived(&self) -> bool {
+        matches!(self, Failure::Network(error) if error.is_connect())
+    }
+
     /// What is wrong, in one clause.
     pub fn clause(&self) -> String {
         match self {

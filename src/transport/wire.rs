@@ -33,14 +33,16 @@ impl Wire {
     pub async fn send(&self, request: &Request, authorization: Option<&HeaderValue>) -> registry::Result<Answer> {
         let host = origin::shown(&request.url);
         let mut attempts = 0;
+        let mut perhaps_done = false;
         loop {
             attempts += 1;
             let permit = self.limiter.enter().await;
             if !permit.held_back.is_zero() {
                 self.settings.stats.waited(permit.held_back);
             }
-            let failure = match self.attempt(request, authorization, attempts).await {
-                Ok(answer) => {
+            let failure = match self.attempt(request, authorization).await {
+                Ok(mut answer) => {
+                    answer.repeated = perhaps_done;
                     let overloaded = matches!(answer.status.as_u16(), 429 | 503);
                     if overloaded {
                         permit.was_too_much()
@@ -50,6 +52,8 @@ impl Wire {
                     if !retry::status_may_repeat(answer.status, request.repeatable, attempts) {
                         return Ok(answer);
                     }
+                    // who answers 429 has not looked at the request
+                    perhaps_done |= answer.status.is_server_error();
                     #[expect(clippy::disallowed_methods, reason = "the server says when by the real clock")]
                     let asked = retry::retry_after(&answer.headers, Timestamp::now());
                     let pause = asked.unwrap_or_else(|| retry::pause(attempts, random()));
@@ -69,6 +73,7 @@ impl Wire {
             if !failure.may_repeat(request.repeatable, attempts) {
                 return Err(failure.into_error(&host));
             }
+            perhaps_done |= !failure.never_arrived();
             let pause = retry::pause(attempts, random());
             tracing::debug!("{host}: {}; again in {} ms", failure.clause(), pause.as_millis());
             self.settings.stats.retried();
@@ -77,7 +82,7 @@ impl Wire {
     }
 
     /// One attempt: the request, its redirects, and the content unless it is wanted piece by piece.
-    async fn attempt(&self, request: &Request, authorization: Option<&HeaderValue>, attempts: u32) -> Result<Answer, Failure> {
+    async fn attempt(&self, request: &Request, authorization: Option<&HeaderValue>) -> Result<Answer, Failure> {
         let (mut response, url) = self.follow(request, authorization).await?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
@@ -92,7 +97,7 @@ impl Wire {
             url,
             signed_in: false,
             missing: None,
-            repeated: attempts > 1,
+            repeated: false,
         };
         let stats = &self.settings.stats;
         if request.method == Method::HEAD {

@@ -7,6 +7,7 @@
 
 mod cli;
 mod conformance;
+mod embedded;
 mod keyring;
 mod network;
 mod support;

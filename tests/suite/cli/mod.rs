@@ -8,4 +8,6 @@ mod frame;
 mod life;
 mod list;
 mod login;
+mod many_tags;
+mod serve;
 mod update;

@@ -33,12 +33,16 @@ fn account() -> Account {
 const HONEST: Truth = Truth { untag: Support::Native, delete: Support::Native, referrers: true, auth: "none" };
 
 fn run_on(settings: Settings, truth: &Truth) -> Running {
+    run_with(Quirks::default(), settings, truth)
+}
+
+fn run_with(quirks: Quirks, settings: Settings, truth: &Truth) -> Running {
     let server = Running::start(settings).expect("a free port");
     let mut client = transport::Settings::new("embedded", server.url().parse().unwrap());
     if truth.auth != "none" {
         client.credentials = Arc::new(Alice);
     }
-    let v2 = V2::new(Client::new(client), "embedded".into(), Quirks::default());
+    let v2 = V2::new(Client::new(client), "embedded".into(), quirks);
     wait(suite::all(&v2, truth));
     server
 }
@@ -112,8 +116,10 @@ fn in_short_pages() {
 }
 
 #[test]
-fn in_short_pages_without_links() {
-    run(Behaviour { page_size: Some(3), links: Links::Missing, ..Behaviour::default() }, &HONEST);
+fn without_links_to_the_next_page() {
+    let behaviour = Behaviour { links: Links::Missing, ..Behaviour::default() };
+    let quirks = Quirks { page_size: 3, ..Quirks::default() };
+    run_with(quirks, Settings { behaviour, ..Settings::new(Storage::memory()) }, &HONEST);
 }
 
 #[test]
@@ -129,7 +135,7 @@ fn without_a_catalog() {
     use futures_util::TryStreamExt;
     use regctl::registry::{ErrorKind, Registry};
 
-    for (catalog, kind) in [(Catalog::Absent, ErrorKind::Unsupported), (Catalog::Denied, ErrorKind::Denied)] {
+    for (catalog, kind) in [(Catalog::Absent, ErrorKind::Unsupported), (Catalog::Denied, ErrorKind::CredentialMissing)] {
         let server = Running::start(Settings {
             behaviour: Behaviour { catalog, ..Behaviour::default() },
             ..Settings::new(Storage::memory())

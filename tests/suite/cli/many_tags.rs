@@ -1,0 +1,45 @@
+//! A repository of a thousand tags, as administrators have them: requests side by side, on few connections, none twice.
+
+use regctl::serve::{Running, Settings, Storage, sample};
+
+use crate::support::program::Program;
+
+const TAGS: usize = 1000;
+/// No more connections than this: each costs the server a handshake, and it has other clients.
+const FEW: u64 = 64;
+
+fn server() -> Running {
+    let storage = Storage::memory();
+    let now = "2026-11-20T12:00:00Z".parse().unwrap();
+    sample::many_tags(&storage, &"team/app".parse().unwrap(), TAGS, now).unwrap();
+    Running::start(Settings::new(storage)).expect("a free port")
+}
+
+#[test]
+fn details_of_a_thousand_tags() {
+    let server = server();
+    let list = Program::new().run(["tag", "list", "team/app", "-r", &server.url(), "--details", "-o", "json"]).succeeds().json();
+    let items = list["items"].as_array().unwrap();
+    assert_eq!(items.len(), TAGS);
+    assert!(items.iter().all(|item| item["digest"].is_string() && item["created_at"].is_string() && item["size"].is_u64()));
+
+    let requests = server.requests();
+    let mut paths: Vec<&str> = requests.iter().map(|request| request.path.as_str()).collect();
+    paths.sort_unstable();
+    let count = paths.len();
+    paths.dedup();
+    assert_eq!(paths.len(), count, "something was asked for twice");
+    // the list, and for each tag what it points at, its manifest and its config
+    assert!(count <= 2 + 3 * TAGS, "{count} requests");
+    let counters = server.counters();
+    assert!(counters.connections <= FEW, "{} connections", counters.connections);
+    assert!(counters.most_at_once > 4, "{} requests at once", counters.most_at_once);
+}
+
+#[test]
+fn names_alone_need_the_list_alone() {
+    let server = server();
+    let names = Program::new().run(["tag", "list", "team/app", "-r", &server.url(), "-q"]).succeeds().stdout;
+    assert_eq!(names.lines().count(), TAGS);
+    assert!(server.counters().requests <= 3, "{:?}", server.requests());
+}
