@@ -46,6 +46,20 @@ pub enum Error {
         /// Which file.
         path: PathBuf,
     },
+    /// A file that says what the catalogue should hold says something that can't be.
+    #[error("can't apply {file}: line {line}, column {column}: {message}")]
+    Declaration {
+        /// What the file is called.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong there.
+        message: String,
+        /// What to write instead.
+        hint: Option<String>,
+    },
     /// A value that a field can't have.
     #[error(transparent)]
     Invalid(#[from] Invalid),
@@ -108,7 +122,7 @@ impl Error {
                 files::Problem::NotAFile => vec!["name a regular file with --catalogue or REGCTL_CATALOGUE".into()],
                 files::Problem::Other => Vec::new(),
             },
-            Error::Broken { hint, .. } => hint.iter().cloned().collect(),
+            Error::Broken { hint, .. } | Error::Declaration { hint, .. } => hint.iter().cloned().collect(),
             Error::NewerSchema { .. } => vec!["use a newer regctl; the file was not touched".into()],
             Error::Invalid(error) => error.hint.iter().cloned().collect(),
             Error::NotFound { suggestion: Some(name), .. } => vec![format!("did you mean {name}? `regctl list` shows all")],

@@ -12,9 +12,9 @@ use super::error::{Error, Result};
 use super::{Catalogue, Entry, Name, SCHEMA, Settings, retention};
 use crate::near_miss::nearest;
 
-const TOP: &[&str] = &["schema", "default", "settings", "registry"];
-const SETTINGS: &[&str] = &["trash_retention"];
-const ENTRY: &[&str] = &[
+pub(super) const TOP: &[&str] = &["schema", "default", "settings", "registry"];
+pub(super) const SETTINGS: &[&str] = &["trash_retention"];
+pub(super) const ENTRY: &[&str] = &[
     "id",
     "address",
     "provider",
@@ -45,13 +45,13 @@ const ENTRY: &[&str] = &[
     "retention",
     "source",
 ];
-const TLS: &[&str] = &["verify", "ca_file", "ca_pem", "pin_sha256", "client_cert", "client_key"];
-const FEATURES: &[&str] = &["vulnerability_scanning"];
-const SCHEDULE: &[&str] = &["days", "time"];
-const SOURCE: &[&str] = &["system", "id", "extra"];
+pub(super) const TLS: &[&str] = &["verify", "ca_file", "ca_pem", "pin_sha256", "client_cert", "client_key"];
+pub(super) const FEATURES: &[&str] = &["vulnerability_scanning"];
+pub(super) const SCHEDULE: &[&str] = &["days", "time"];
+pub(super) const SOURCE: &[&str] = &["system", "id", "extra"];
 
 /// Keys under which people would put a secret. The file is meant to be shown around, so none may stand in it.
-const SECRETS: &[&str] =
+pub(super) const SECRETS: &[&str] =
     &["password", "passwd", "secret", "secret_key", "secret_value", "access_token", "token", "identity_token", "private_key"];
 
 /// The whole file as serde sees it.
@@ -82,7 +82,7 @@ impl fmt::Display for Warning {
 }
 
 /// Line and column in characters, both from 1.
-fn position(text: &str, byte: usize) -> (usize, usize) {
+pub(super) fn position(text: &str, byte: usize) -> (usize, usize) {
     let before = text.get(..byte).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

@@ -71,6 +71,33 @@ pub struct Updated {
     pub notes: Vec<String>,
 }
 
+/// What becomes of a credential when its entry changes.
+pub(super) struct Left {
+    /// Whether it was left behind, because the entry is at another host now.
+    pub detached: bool,
+    /// Where a secret may still be that doesn't belong to the entry any more.
+    pub orphaned: Option<SourceKind>,
+}
+
+impl Entry {
+    /// Leaves the credential behind if the entry becomes one at another host or port, unless it was `said` where the secret is there.
+    pub(super) fn leave_credential(&self, after: &mut Entry, said: bool, keep: bool) -> Left {
+        let moved = match (&self.address, &after.address) {
+            (Some(old), Some(new)) => !old.same_server(new),
+            _ => false,
+        };
+        let place = self.credential_store();
+        // Docker's logins are kept by host, so a new host finds its own
+        let movable = !matches!(place, SourceKind::None | SourceKind::Docker);
+        let detached = moved && movable && !keep;
+        if detached && !said {
+            after.credential = Some(SourceKind::None);
+        }
+        let orphaned = (place.is_store() && (detached || place != after.credential_store())).then_some(place);
+        Left { detached, orphaned }
+    }
+}
+
 /// What a step in an entry's life did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -123,18 +150,8 @@ impl Catalogue {
         let id = before.id(name);
         let mut after = before.clone();
         let notes = changes.apply(&mut after, rules)?;
-        let moved = match (&before.address, &after.address) {
-            (Some(old), Some(new)) => !old.same_server(new),
-            _ => false,
-        };
-        // Docker's logins are kept by host, so a new host finds its own
-        let movable = !matches!(before.credential_store(), SourceKind::None | SourceKind::Docker);
-        let detached = moved && movable && !how.keep_credentials;
-        if detached && changes.credential.is_none() && changes.credential_command.is_none() {
-            after.credential = Some(SourceKind::None);
-        }
-        let place = before.credential_store();
-        let orphaned = (place.is_store() && (detached || place != after.credential_store())).then_some(place);
+        let said = changes.credential.is_some() || changes.credential_command.is_some();
+        let Left { detached, orphaned } = before.leave_credential(&mut after, said, how.keep_credentials);
         let mut changed = differences(before, &after);
         if !changed.is_empty() && !how.allow_duplicate && !before.same_place(&after) {
             self.check_place(name, &after)?;
@@ -324,7 +341,7 @@ impl Catalogue {
         }
     }
 
-    fn check_place(&self, name: &Name, entry: &Entry) -> Result<()> {
+    pub(super) fn check_place(&self, name: &Name, entry: &Entry) -> Result<()> {
         let there = |(known, other): &(&Name, &Entry)| *known != name && other.state != State::Removed && other.same_place(entry);
         match self.entries.iter().find(there) {
             None => Ok(()),

@@ -10,6 +10,7 @@
 
 mod address;
 mod changes;
+mod declaration;
 mod document;
 mod entry;
 mod error;
@@ -23,6 +24,7 @@ mod provider;
 mod retention;
 mod schedule;
 mod settings;
+mod slots;
 mod store;
 mod subnet;
 mod target;
@@ -37,6 +39,7 @@ use jiff::Timestamp;
 
 pub use address::{Address, Scheme};
 pub use changes::{Ca, Changes, Field};
+pub use declaration::{Applied, Applying, Authority, Change, Declaration, Difference, Form, Move};
 pub use entry::{Entry, Features, Origin, State, namespace};
 pub use error::{Error, Result};
 pub use format::Warning;

@@ -75,6 +75,14 @@ pub struct TimeOfDay {
     offset_minutes: i16,
 }
 
+impl TimeOfDay {
+    /// Seconds since midnight in UTC; less than none or more than a day where the offset leads to another day.
+    pub(super) fn second_of_day(self) -> i64 {
+        let TimeOfDay { hour, minute, second, offset_minutes } = self;
+        (i64::from(hour) * 60 + i64::from(minute) - i64::from(offset_minutes)) * 60 + i64::from(second)
+    }
+}
+
 impl FromStr for TimeOfDay {
     type Err = Invalid;
 

@@ -138,6 +138,7 @@ fn exit_of_catalogue(error: &catalogue::Error) -> Exit {
         catalogue::Error::File(_) | catalogue::Error::Unfaithful { .. } => Exit::Failure,
         catalogue::Error::Broken { .. }
         | catalogue::Error::NewerSchema { .. }
+        | catalogue::Error::Declaration { .. }
         | catalogue::Error::Invalid(_)
         | catalogue::Error::Name(_)
         | catalogue::Error::Duration(_)

@@ -6,6 +6,7 @@
 
 mod activate;
 mod add;
+mod apply;
 mod apply_plan;
 mod args;
 mod blob;
@@ -78,6 +79,7 @@ struct Cli {
 enum Command {
     Add(Box<add::Args>),
     Update(Box<update::Args>),
+    Apply(apply::Args),
     #[command(visible_alias = "ls")]
     List(list::Args),
     #[command(visible_alias = "show")]
@@ -113,6 +115,7 @@ impl Command {
         match self {
             Command::Add(args) => add::run(args, context),
             Command::Update(args) => update::run(args, context),
+            Command::Apply(args) => apply::run(args, context),
             Command::List(args) => list::run(args, context),
             Command::Get(args) => get::run(args, context),
             Command::SetDefault(args) => set_default::run(args, context),

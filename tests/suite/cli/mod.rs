@@ -1,6 +1,7 @@
 //! The program's commands, run as a person or a script runs them.
 
 mod add;
+mod apply;
 mod catalogue_file;
 mod completions;
 mod doctor;
