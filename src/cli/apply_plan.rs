@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args as ClapArgs;
 
-use super::destroy::{self, Prepared};
+use super::destroy::{self, Prepared, Way};
 use super::{Context, Exit, Refusal};
 use crate::operations::plan::{Plan, VERSION};
 
@@ -58,7 +58,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         }
         prepared.push(Prepared { registry: opened.registry, plan: part.clone() });
     }
-    destroy::carry_out(prepared, plan, args.yes, true, context)
+    destroy::carry_out(prepared, plan, &Way { yes: args.yes, saved: true, until: None }, context)
 }
 
 fn read(path: &PathBuf) -> anyhow::Result<Plan> {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
 
@@ -28,11 +30,8 @@ pub fn run(prepared: Vec<Prepared>, args: &DestroyArgs, context: &Context) -> an
         Plan { version: VERSION, made_at: context.now, repositories: prepared.iter().map(|part| part.plan.clone()).collect() };
     tell_gone(&plan, context);
     if let Some(path) = &args.plan {
-        let text = serde_json::to_string_pretty(&plan)?;
-        fs::write(path, text + "\n").with_context(|| format!("can't save the plan to {}", path.display()))?;
         show(&plan, context)?;
-        context.printer.done(format!("saved the plan to {}; nothing has changed", path.display()));
-        context.printer.hint(format!("regctl apply-plan {}", path.display()));
+        save(&plan, path, context)?;
         return Ok(Exit::Done);
     }
     let for_people = !context.globals.output.is_machine();
@@ -43,30 +42,52 @@ pub fn run(prepared: Vec<Prepared>, args: &DestroyArgs, context: &Context) -> an
         context.printer.note("This is a plan, nothing has changed.");
         return Ok(Exit::Done);
     }
-    carry_out(prepared, plan, args.yes, false, context)
+    carry_out(prepared, plan, &Way { yes: args.yes, saved: false, until: None }, context)
 }
 
-/// Asks, and carries plans out; `saved` ones are compared with the server first.
-pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, yes: bool, saved: bool, context: &Context) -> anyhow::Result<Exit> {
+/// Saves a plan for `apply-plan`.
+pub fn save(plan: &Plan, path: &Path, context: &Context) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(plan)?;
+    fs::write(path, text + "\n").with_context(|| format!("can't save the plan to {}", path.display()))?;
+    context.printer.done(format!("saved the plan to {}; nothing has changed", path.display()));
+    context.printer.hint(format!("regctl apply-plan {}", path.display()));
+    Ok(())
+}
+
+/// In which way plans are carried out.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    /// Without asking.
+    pub yes: bool,
+    /// They were made a while ago, so that they have to be compared with the server first.
+    pub saved: bool,
+    /// When no further step is to begin.
+    pub until: Option<Instant>,
+}
+
+/// Asks, and carries plans out.
+pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Context) -> anyhow::Result<Exit> {
     if plan.is_empty() {
         if context.globals.output.is_machine() {
             context.printer.report_list(&List::<Outcome>::whole(Vec::new()), || crate::output::Table::new([]))?;
         }
         return Ok(Exit::Done);
     }
-    if !yes && !prompt::confirm(&question(&plan))? {
+    if !way.yes && !prompt::confirm(&question(&plan))? {
         return Err(Refusal::new(Exit::Refused, "not confirmed; nothing has changed").into());
     }
     let progress = context.printer.progress("deleting");
     let tick = |done, total| progress.tick(done, total);
+    let is_over = || way.until.is_some_and(|until| Instant::now() >= until);
     let applied = context.block_on_changes(async |stop| {
+        let stop = || stop.is_asked() || is_over();
         let mut applied = Applied::default();
         for part in &prepared {
-            let newcomers = match saved {
+            let newcomers = match way.saved {
                 true => apply::newcomers(&*part.registry, &part.plan, &tick).await?,
                 false => BTreeMap::new(),
             };
-            applied.extend(apply::apply(&*part.registry, &part.plan, newcomers, &|| stop.is_asked(), &tick).await);
+            applied.extend(apply::apply(&*part.registry, &part.plan, newcomers, &stop, &tick).await);
         }
         Ok(applied)
     })?;

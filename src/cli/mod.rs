@@ -36,12 +36,15 @@ mod manifest;
 mod open;
 mod pin;
 pub mod prompt;
+mod prune;
 mod purge;
 mod remove;
 mod repo;
 mod restore;
+mod series;
 mod serve;
 mod set_default;
+mod space;
 mod tag;
 mod update;
 mod wallet;
@@ -136,6 +139,7 @@ impl Command {
             Command::Login(args) => login::run(args, context),
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
+            Command::Prune(args) => prune::run(args, context),
             Command::Serve(args) => serve::run(args, context),
         }
     }

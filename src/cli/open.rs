@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::TargetArgs;
 use super::{Context, Exit, Refusal, prompt};
-use crate::catalogue::{Catalogue, Place, State, Target, TargetOptions};
+use crate::catalogue::{Catalogue, Name, Place, RetentionRule, State, Target, TargetOptions};
 use crate::connect::Connector;
 use crate::credentials::Credential;
 use crate::oci::{Digest, Repository, Selector, Tag};
@@ -56,7 +56,56 @@ pub struct OpenedRepository {
     pub repository: Repository,
 }
 
+/// A registry of which all, or some repositories, were meant.
+pub struct OpenedPart {
+    /// The registry.
+    pub opened: OpenedRegistry,
+    /// Its name in the catalogue, if it is there.
+    pub entry: Option<Name>,
+    /// The rules that its entry has for cleaning up.
+    pub retention: Vec<RetentionRule>,
+    /// The repositories that were named; `None` means all.
+    pub repositories: Option<Vec<Repository>>,
+}
+
 impl Context {
+    /// Registries and repositories in any mixture; the default registry when none is named. Each registry is opened once.
+    pub fn open_parts(&self, args: &TargetArgs, texts: &[String]) -> anyhow::Result<Vec<OpenedPart>> {
+        let catalogue = self.catalogue()?;
+        let shell_default = self.shell_default();
+        let options = self.options(args, shell_default.as_deref());
+        let mut wanted: Vec<(Place, Option<Vec<Repository>>)> = Vec::new();
+        if texts.is_empty() {
+            wanted.push((catalogue.target_registry(None, &options)?.place, None));
+        }
+        for text in texts {
+            let target = catalogue.target(text, &options)?;
+            if target.tag.is_some() || target.digest.is_some() {
+                return Err(
+                    Refusal::usage(format!("`{text}` names one image; this command takes registries and repositories")).into()
+                );
+            }
+            let at = wanted.iter().position(|(place, _)| *place == target.place).unwrap_or_else(|| {
+                wanted.push((target.place.clone(), Some(Vec::new())));
+                wanted.len() - 1
+            });
+            match (&mut wanted[at].1, target.repository) {
+                (Some(named), Some(repository)) if !named.contains(&repository) => named.push(repository),
+                (Some(_), Some(_)) | (None, _) => {}
+                (all, None) => *all = None,
+            }
+        }
+        let alone = wanted.len() == 1;
+        let open = |(place, repositories): (Place, Option<Vec<Repository>>)| {
+            let opened = self.open_place(&catalogue, &place, self.explicit(args)?, alone)?;
+            let entry = if let Place::Entry(name) = place { Some(name) } else { None };
+            let known = entry.as_ref().and_then(|name| catalogue.get(name.as_str()));
+            let retention = known.map(|entry| entry.retention.clone()).unwrap_or_default();
+            Ok(OpenedPart { opened, entry, retention, repositories })
+        };
+        wanted.into_iter().map(open).collect()
+    }
+
     /// A whole registry: by name, or the default one.
     pub fn open_registry(&self, args: &TargetArgs, text: Option<&str>) -> anyhow::Result<OpenedRegistry> {
         let catalogue = self.catalogue()?;
@@ -66,7 +115,7 @@ impl Context {
                 .hint(format!("regctl tag list {}", text.unwrap_or_default()))
                 .into());
         }
-        self.open_place(&catalogue, &target.place, self.explicit(args)?)
+        self.open_place(&catalogue, &target.place, self.explicit(args)?, true)
     }
 
     /// A repository.
@@ -77,7 +126,7 @@ impl Context {
             return Err(Refusal::usage(format!("`{text}` names one image; this command takes a repository")).into());
         }
         let repository = repository(&target, text)?;
-        let opened = self.open_place(&catalogue, &target.place, self.explicit(args)?)?;
+        let opened = self.open_place(&catalogue, &target.place, self.explicit(args)?, true)?;
         Ok(OpenedRepository { registry: opened.registry, address: opened.address, repository })
     }
 
@@ -104,7 +153,7 @@ impl Context {
     pub fn open_planned(&self, registry: &str, repository: &Repository) -> anyhow::Result<OpenedRepository> {
         let catalogue = self.catalogue()?;
         let target = catalogue.target_registry(Some(registry), &TargetOptions::default())?;
-        let opened = self.open_place(&catalogue, &target.place, None)?;
+        let opened = self.open_place(&catalogue, &target.place, None, true)?;
         Ok(OpenedRepository { registry: opened.registry, address: opened.address, repository: repository.clone() })
     }
 
@@ -118,11 +167,18 @@ impl Context {
                 .into());
         };
         let tag = target.tag.clone().or_else(|| if let Selector::Tag(tag) = &selector { Some(tag.clone()) } else { None });
-        let opened = self.open_place(&catalogue, &target.place, self.explicit(args)?)?;
+        let opened = self.open_place(&catalogue, &target.place, self.explicit(args)?, true)?;
         Ok(Opened { registry: opened.registry, address: opened.address, repository, selector, tag, digest: target.digest })
     }
 
-    fn open_place(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>) -> anyhow::Result<OpenedRegistry> {
+    /// `alone` says that no other registry is in play.
+    fn open_place(
+        &self,
+        catalogue: &Catalogue,
+        place: &Place,
+        explicit: Option<Credential>,
+        alone: bool,
+    ) -> anyhow::Result<OpenedRegistry> {
         let connector = Connector::new(self.wallet(), Arc::clone(&self.stats), explicit);
         match place {
             Place::AdHoc(address) => Ok(OpenedRegistry {
@@ -147,7 +203,7 @@ impl Context {
                     }
                 }
                 Ok(OpenedRegistry {
-                    registry: connector.entry(name, entry, true)?,
+                    registry: connector.entry(name, entry, alone)?,
                     address: entry.address.as_ref().map(ToString::to_string).unwrap_or_default(),
                     namespace: entry.namespace.as_ref().map(ToString::to_string),
                     configured: entry.repositories.clone(),

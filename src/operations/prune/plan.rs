@@ -10,7 +10,7 @@ use super::super::inventory::{Depth, Inventory};
 use super::super::plan::{Keep, RepositoryPlan, Step};
 use super::super::removal;
 use super::policy::Policy;
-use super::{Decision, decide};
+use super::{Decision, Reason, decide};
 use crate::oci::Digest;
 use crate::registry::Result;
 
@@ -21,6 +21,9 @@ pub struct Planned {
     pub plan: RepositoryPlan,
     /// How many tags there are.
     pub tags: usize,
+    /// How many tags go, and manifests without one for their own sake: not those that go along with what lists them, or with what they
+    /// are attached to.
+    pub items: usize,
 }
 
 impl Planned {
@@ -41,6 +44,11 @@ pub async fn plan(place: &Place<'_>, policy: &Policy, now: Timestamp, tick: Tick
     let in_use = policy.exclusions.digests_in(place.repository);
     let inventory = Inventory::read(place.registry, place.repository, depth, &in_use, tick).await?;
     let decision = decide(&inventory, place.repository, policy, now);
+    let items = decision.deletes.iter().map(|doomed| match doomed.reason {
+        Reason::Unused | Reason::WithSubject => 0,
+        _ => doomed.tags.iter().filter(|tag| !tag.is_attachment()).count().max(1),
+    });
+    let items = items.sum();
     let mut plan = place.plan();
     if policy.untagged {
         plan.warnings.push(format!(
@@ -49,7 +57,7 @@ pub async fn plan(place: &Place<'_>, policy: &Policy, now: Timestamp, tick: Tick
         ));
     }
     fill(&mut plan, &inventory, decision);
-    Ok(Planned { plan, tags: inventory.tags().len() })
+    Ok(Planned { plan, tags: inventory.tags().len(), items })
 }
 
 /// Writes a decision into a plan: newest first within each stage.
@@ -79,7 +87,7 @@ fn fill(plan: &mut RepositoryPlan, inventory: &Inventory, decision: Decision) {
 mod tests {
     use super::super::super::inventory::tests::{digest, inventory};
     use super::super::super::plan::{PlannedRepository, PlannedTag};
-    use super::super::{Doomed, Holder, Kept, Reason};
+    use super::super::{Doomed, Holder, Kept};
     use super::*;
 
     fn empty() -> RepositoryPlan {
@@ -129,7 +137,7 @@ mod tests {
             ]
         );
         assert_eq!((plan.keeps[0].name.as_str(), plan.bytes), (digest(9).as_str(), Some(5)));
-        let planned = |tags| Planned { plan: plan.clone(), tags };
+        let planned = |tags| Planned { plan: plan.clone(), tags, items: 3 };
         assert!(planned(5).takes_most() && !planned(6).takes_most());
     }
 }
