@@ -43,14 +43,17 @@ mod manifest;
 mod open;
 mod pin;
 pub mod prompt;
+mod prune;
 mod purge;
 mod remove;
 mod repo;
 mod restore;
 mod schedule;
 mod search;
+mod series;
 mod serve;
 mod set_default;
+mod space;
 mod tag;
 mod token;
 mod undo;
@@ -117,6 +120,7 @@ enum Command {
     ApplyPlan(apply_plan::Args),
     #[command(subcommand)]
     Schedule(schedule::Command),
+    Prune(prune::Args),
     History(history::Args),
     Undo(undo::Args),
     Check(check::Args),
@@ -171,6 +175,7 @@ impl Command {
             Command::Login(args) => login::run(args, context),
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
+            Command::Prune(args) => prune::run(args, context),
             Command::Serve(args) => serve::run(args, context),
             Command::Token(args) => token::run(args, context),
             Command::Image(command) => command.run(context),
@@ -207,6 +212,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         command_line: journal::command_line(&args),
         now,
         wallet: OnceLock::new(),
+        runtime: OnceLock::new(),
         cache: OnceLock::new(),
         stats: Arc::default(),
         password: OnceLock::new(),

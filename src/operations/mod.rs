@@ -15,6 +15,7 @@ pub mod inspect;
 pub mod inventory;
 mod placeholder;
 pub mod plan;
+pub mod prune;
 pub mod removal;
 pub mod repositories;
 pub mod search;
