@@ -3,6 +3,7 @@
 
 mod killed;
 mod manifests;
+mod pruning;
 mod tags;
 mod undoing;
 
