@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::cache::{Cache, Remembering};
 use crate::catalogue::{Address, Entry, HostFacts, Name};
 use crate::credentials::{Chain, ChainSettings, Credential, Secret, SourceKind, Wallet};
 pub use crate::providers::detect::Sighting;
@@ -24,17 +25,31 @@ pub struct Connector {
     stats: Arc<Stats>,
     explicit: Option<Credential>,
     allow_proxy: bool,
+    cache: Option<Arc<Cache>>,
 }
 
 impl Connector {
     /// `explicit` is the credential of the command line, which wins over all others.
     pub fn new(wallet: Arc<Wallet>, stats: Arc<Stats>, explicit: Option<Credential>) -> Connector {
-        Connector { wallet, stats, explicit, allow_proxy: false }
+        Connector { wallet, stats, explicit, allow_proxy: false, cache: None }
     }
 
     /// Whether registries with an allow-list may be reached through a proxy, which the list can't be held against.
     pub fn allow_proxy(self, allow_proxy: bool) -> Connector {
         Connector { allow_proxy, ..self }
+    }
+
+    /// Remembers content by digest here.
+    pub fn cache(self, cache: Option<Arc<Cache>>) -> Connector {
+        Connector { cache, ..self }
+    }
+
+    fn way_to(&self, client: Client, registry: Arc<dyn Registry>) -> Way {
+        let registry = match &self.cache {
+            Some(cache) => Arc::new(Remembering::new(registry, Arc::clone(cache))),
+            None => registry,
+        };
+        Way { client, registry }
     }
 
     /// The registry of an entry. `alone` says that no other one is in play, so that `REGCTL_USERNAME` can mean no other.
@@ -58,7 +73,7 @@ impl Connector {
             namespace: entry.namespace.as_ref().map(ToString::to_string),
             region: entry.region.as_ref().map(ToString::to_string),
         };
-        Ok(Way { client, registry: providers::open(entry.kind(), place)? })
+        Ok(self.way_to(client, providers::open(entry.kind(), place)?))
     }
 
     /// The connection to an entry, for questions that aren't a registry's: its certificate.
@@ -67,7 +82,7 @@ impl Connector {
     /// As [`Connector::entry`].
     pub fn client(&self, name: &Name, entry: &Entry, alone: bool) -> Result<Client> {
         let Some(address) = &entry.address else {
-            return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no address yet"));
+            return Err(Error::new(ErrorKind::Conflict, "connect to", name.as_str()).because("it has no hostname yet"));
         };
         if matches!(entry.kind(), Kind::Ecr | Kind::Swr) && !address.path().is_empty() {
             // only in an entry that was written by hand
@@ -118,7 +133,7 @@ impl Connector {
         settings.exchange = derived::exchange(kind, region, &settings);
         let client = Client::new(settings);
         let place = Place { client: client.clone(), name, api_address: None, namespace: None, region: region.map(str::to_owned) };
-        Ok(Way { client, registry: providers::open(kind, place)? })
+        Ok(self.way_to(client, providers::open(kind, place)?))
     }
 
     /// Where this run keeps and finds secrets.

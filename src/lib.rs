@@ -10,6 +10,7 @@
 //! | [`output`] | how results look: tables, JSON, templates, progress. Knows plain values only |
 //! | [`credentials`] | secrets and where they come from: keyring, environment, command, Docker's files, encrypted file |
 //! | [`registry`] | the one interface, [`registry::Registry`], that everything above talks to, with its errors and capabilities |
+//! | [`cache`] | manifests and configs by digest, kept between runs |
 //! | [`transport`] | HTTP: whom to trust, signing in, redirects, pages, repeats, pace |
 //! | [`distribution`] | the endpoints of `/v2/` as a `Registry` |
 //! | [`providers`] | what vendors do differently |
@@ -29,6 +30,7 @@
 //! ([`operations::plan`]), which is a value that can be shown, saved and applied, and is decided without writing anything.
 #![warn(missing_docs)]
 
+pub mod cache;
 pub mod catalogue;
 pub mod cli;
 pub mod connect;

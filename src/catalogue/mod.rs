@@ -122,6 +122,16 @@ impl Catalogue {
         Catalogue { default, entries, ..Catalogue::default() }
     }
 
+    /// The same without what is one person's own, so that others can apply it: ids, the times that the program keeps, and the store in
+    /// which a secret is.
+    pub fn shared(mut self) -> Catalogue {
+        for entry in self.entries.values_mut() {
+            (entry.id, entry.created_at, entry.updated_at) = (None, None, None);
+            entry.credential = entry.credential.filter(|place| !place.is_store());
+        }
+        self
+    }
+
     /// The text of a new file that says the same.
     pub fn to_toml(&self) -> String {
         let mut document = toml_edit::DocumentMut::new();

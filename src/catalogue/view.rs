@@ -121,10 +121,7 @@ impl Catalogue {
         // fields of other systems that are kept under the names they had there
         let extra = |key: &str| entry.source.as_ref()?.extra.get(key)?.as_str().map(str::to_owned);
         let (subjects, not_after) = known.ca.map(|ca| (ca.subjects, ca.not_after)).unzip();
-        let has_secret = match entry.credential_store() {
-            SourceKind::None => Some(false),
-            _ => known.has_secret,
-        };
+        let has_secret = known.has_secret.or((entry.credential_store() == SourceKind::None).then_some(false));
         View {
             name: name.clone(),
             id: entry.id(name).to_string(),

@@ -192,7 +192,7 @@ fn report(applied: Applied, context: &Context, dry_run: bool) -> anyhow::Result<
             None => {}
         }
     }
-    if printer.format().is_machine() || context.globals.format.is_some() {
+    if printer.format().is_machine() || context.shows_fields() {
         let (default, trash_retention) = transitions;
         let result = Report { list: List::whole(applied.changes), default, trash_retention };
         if printer.format() == crate::output::Format::Json || printer.format() == crate::output::Format::Yaml {

@@ -41,7 +41,10 @@ pub struct Args {
 /// Carries it out.
 pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let plan = read(&args.file)?;
-    destroy::show(&plan, context)?;
+    // for programs the outcome is the one document
+    if args.dry_run || !context.globals.output.is_machine() {
+        destroy::show(&plan, context)?;
+    }
     if args.dry_run {
         return Ok(Exit::Done);
     }

@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 
 use super::{Environment, Exit, Globals, Refusal};
+use crate::cache::Cache;
 use crate::connect::Stats;
 use crate::credentials::{Secret, Wallet};
-use crate::output::Printer;
+use crate::output::{Format, Printer};
 
 /// What a command is given.
 pub struct Context {
@@ -29,9 +30,16 @@ pub struct Context {
     pub now: Timestamp,
     /// See [`Context::wallet`].
     pub(super) wallet: OnceLock<Arc<Wallet>>,
+    /// See [`Context::cache`].
+    pub(super) cache: OnceLock<Option<Arc<Cache>>>,
 }
 
 impl Context {
+    /// Whether results are shown field by field, as programs and templates want them, and not as a table that is made for people.
+    pub(super) fn shows_fields(&self) -> bool {
+        self.globals.format.is_some() || matches!(self.printer.format(), Format::Json | Format::Jsonl | Format::Yaml)
+    }
+
     /// Runs network work that can be given up at any moment: Ctrl-C ends it with exit 130.
     pub fn block_on<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
         runtime()?.block_on(async {

@@ -21,7 +21,7 @@ const AUTHORITY_MAX: u64 = 1 << 20;
 /// Write registries as another program's document
 ///
 /// Writes what the API of that program would answer, or the body it would be sent. Fields that it has no words for are told on stderr. The
-/// form toml is a catalogue of its own, without secrets, to be shared and applied by others.
+/// form toml is a catalogue of its own, without secrets, to be shared and applied by others (regctl apply).
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Systems: rancher, dockercloud, zadig, ionos, shipyard, docker, podman, regclient, toml.
 
@@ -37,13 +37,13 @@ pub struct Args {
     /// The registries; all that are not removed when none is named
     #[arg(value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::complete::registries))]
     names: Vec<String>,
-    /// A list as the system answers it, or the body that creates or changes one: list, create or patch
+    /// A list as the system answers it, the body that creates or changes one, or Rancher's list of who signs in: list, create, patch or credentials
     #[arg(
         long,
         value_name = "SHAPE",
         default_value = "list",
         hide_possible_values = true,
-        value_parser = PossibleValuesParser::new(["list", "create", "patch"]).map(|word| shape(&word))
+        value_parser = PossibleValuesParser::new(["list", "create", "patch", "credentials"]).map(|word| shape(&word))
     )]
     shape: Shape,
     /// Write secrets in plain text instead of REDACTED
@@ -62,6 +62,7 @@ fn shape(word: &str) -> Shape {
     match word {
         "create" => Shape::Create,
         "patch" => Shape::Patch,
+        "credentials" => Shape::Credentials,
         _ => Shape::List,
     }
 }
@@ -74,7 +75,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         if args.reveal_secrets || args.shape != Shape::List {
             return Err(Refusal::usage("toml has one shape, and no secrets").into());
         }
-        context.printer.write(known.only(&names).to_toml().as_bytes())?;
+        context.printer.write(known.only(&names).shared().to_toml().as_bytes())?;
         return Ok(Exit::Done);
     }
     let system = System::from_str(&args.system).map_err(Refusal::usage)?;

@@ -33,7 +33,7 @@ const ANSWERS: &[(&str, &str, &[&str])] = &[
     ("registry", "whoami", &["regctl check NAME --columns registry,signed_in"]),
 ];
 
-/// `regctl image …`
+/// Look at images in the words of another regctl
 #[derive(Debug, Subcommand)]
 pub enum Image {
     Inspect(inspect::Args),

@@ -4,7 +4,7 @@ use clap::Args as ClapArgs;
 use jiff::Timestamp;
 
 use super::{Context, Exit};
-use crate::catalogue::{CaSummary, Effect, Entry, Known, View};
+use crate::catalogue::{Effect, View};
 use crate::output::{Document, View as Shown, units};
 
 /// Show everything about a registry
@@ -38,23 +38,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         })?;
         return Ok(Exit::Done);
     }
-    let known =
-        Known { ca: authority(entry, context), last_check: context.last_check(&entry.id(name).to_string()), ..Known::default() };
-    let view = catalogue.view(name, entry, known);
+    let view = catalogue.view(name, entry, context.known(name, entry));
     context.printer.report(&view, || Shown::from(document(&view, context.now)))?;
     Ok(Exit::Done)
-}
-
-/// What the entry's own authority says of itself. A file that can't be used is a warning: the rest can still be shown.
-fn authority(entry: &Entry, context: &Context) -> Option<CaSummary> {
-    let summary = match (&entry.tls.ca_pem, &entry.tls.ca_file) {
-        (Some(pem), _) => CaSummary::of(pem.as_str().as_bytes()).map_err(|error| error.to_string()),
-        (None, Some(file)) => std::fs::read(file.as_path())
-            .map_err(|error| format!("can't read {}: {error}", file.as_path().display()))
-            .and_then(|pem| CaSummary::of(&pem).map_err(|error| format!("{}: {error}", file.as_path().display()))),
-        (None, None) => return None,
-    };
-    summary.inspect_err(|error| context.printer.warn(error)).ok()
 }
 
 /// A registry as a person sees it: what is known, and nothing else.

@@ -47,9 +47,13 @@ pub struct Globals {
     #[arg(long, short, global = true, action = ArgAction::Count, env = "REGCTL_VERBOSE", hide_env = true)]
     pub verbose: u8,
 
-    /// Count requests, bytes and waits on stderr at the end
+    /// Count requests, bytes, waits and what was remembered on stderr at the end
     #[arg(long, global = true, env = "REGCTL_STATS", hide_env = true)]
     pub stats: bool,
+
+    /// Fetch manifests and configs anew, and remember none
+    #[arg(long, global = true, env = "REGCTL_NO_CACHE", hide_env = true)]
+    pub no_cache: bool,
 
     /// Use colours: auto, always or never
     #[arg(

@@ -81,7 +81,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         all: args.all,
     };
     let page = catalogue.page(&filter, args.sort, args.limit, args.page_token.as_deref())?;
-    let items: Vec<View> = page.items.iter().map(|(name, entry)| catalogue.view(name, entry, Known::default())).collect();
+    // a table shows nothing for which files would have to be read
+    let known = |name, entry| if context.shows_fields() { context.known(name, entry) } else { Known::default() };
+    let items: Vec<View> = page.items.iter().map(|(name, entry)| catalogue.view(name, entry, known(name, entry))).collect();
     let list = List { items, failed: Vec::new(), next_page: page.next };
     context.printer.report_list(&list, || table(&list.items))?;
     match &list.next_page {

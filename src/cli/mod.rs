@@ -33,6 +33,7 @@ mod history;
 mod import;
 mod inspect;
 mod journal;
+mod known;
 mod last_check;
 mod list;
 mod login;
@@ -206,6 +207,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         command_line: journal::command_line(&args),
         now,
         wallet: OnceLock::new(),
+        cache: OnceLock::new(),
         stats: Arc::default(),
         password: OnceLock::new(),
     };
@@ -222,8 +224,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
 /// `--stats`: what the command asked of the network, in one line on stderr.
 fn show_stats(context: &Context) {
     let stats = context.stats.snapshot();
+    let hits = context.cache.get().and_then(Option::as_ref).map_or(0, |cache| cache.hits());
     context.printer.note(format!(
-        "{} requests (HEAD {}, GET {}, PUT {}, POST {}, DELETE {}), {} received, {} sent, {} retries, waited {} ms",
+        "{} requests (HEAD {}, GET {}, PUT {}, POST {}, DELETE {}), {} received, {} sent, {hits} from the cache, {} retries, waited {} ms",
         stats.requests,
         stats.head,
         stats.get,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::TargetArgs;
 use super::{Context, Exit, Refusal, prompt};
-use crate::catalogue::{Address, Catalogue, Entry, Name, Place, State, Target, TargetOptions};
+use crate::catalogue::{Address, Catalogue, Entry, Name, Place, Target, TargetOptions};
 use crate::connect::Way;
 use crate::credentials::Credential;
 use crate::oci::{Digest, Repository, Selector, Tag};
@@ -158,19 +158,9 @@ impl Context {
             Place::AdHoc(address) => return Ok(connector.ad_hoc_way(address)?),
             Place::Entry(name) => name,
         };
-        let entry = entry_of(catalogue, name);
-        match entry.state {
-            State::Active => {
-                self.warn_of_unverified(name, entry);
-                Ok(connector.way(name, entry, true)?)
-            }
-            State::Inactive => {
-                Err(Refusal::new(Exit::Conflict, format!("{name} is inactive")).hint(format!("regctl activate {name}")).into())
-            }
-            State::Removed => {
-                Err(Refusal::new(Exit::Conflict, format!("{name} is removed")).hint(format!("regctl restore {name}")).into())
-            }
-        }
+        let entry = catalogue.usable(name)?;
+        self.warn_of_unverified(name, entry);
+        Ok(connector.way(name, entry, true)?)
     }
 
     /// Says so at every use, when certificates are not verified (SPEC §3).

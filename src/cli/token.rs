@@ -1,4 +1,4 @@
-//! `regctl token`: what signs a request of another program in. The one command that prints a secret.
+//! `regctl token`: what signs a request of another program in. A command whose result is a secret.
 
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
@@ -10,8 +10,7 @@ use crate::output::View;
 
 /// Print a token for a repository, for curl and other programs
 ///
-/// THIS PRINTS A SECRET to standard output, as no other command does: whoever has the token may do what it is for until it ends, mostly
-/// within minutes. It is asked for anew, kept nowhere, and good for the actions that are asked for and no others. Passwords are never
+/// THIS PRINTS A SECRET to standard output: whoever has the token may do what it is for until it ends, mostly within minutes. It is asked for anew, kept nowhere, and good for the actions that are asked for and no others. Passwords are never
 /// printed: a registry that takes them directly has no tokens to give.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
@@ -50,7 +49,7 @@ impl Action {
     }
 }
 
-/// What programs see, of this command only.
+/// What programs see.
 #[derive(Serialize)]
 struct Report<'a> {
     registry: &'a str,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::{Context, prompt};
+use crate::cache::Cache;
 use crate::connect::Connector;
 use crate::credentials::{AskPassphrase, Credential, EncryptedFile, Keyring, Lookup, Passphrase, Secret, Wallet};
 use crate::files::Place;
@@ -23,7 +24,19 @@ impl Context {
 
     /// What makes connections in this run. `explicit` is a credential that wins over all others.
     pub fn connector(&self, explicit: Option<Credential>) -> Connector {
-        Connector::new(self.wallet(), Arc::clone(&self.stats), explicit).allow_proxy(self.globals.allow_proxy)
+        let connector = Connector::new(self.wallet(), Arc::clone(&self.stats), explicit);
+        connector.allow_proxy(self.globals.allow_proxy).cache(self.cache())
+    }
+
+    /// The cache of this run; none with `--no-cache`, or where there is no folder for it.
+    pub fn cache(&self) -> Option<Arc<Cache>> {
+        if self.globals.no_cache {
+            return None;
+        }
+        let open = || {
+            Place::Cache.find(&|name| self.environment.var(name).map(Into::into)).ok().map(|folder| Arc::new(Cache::new(folder)))
+        };
+        self.cache.get_or_init(open).clone()
     }
 
     fn new_wallet(&self) -> Wallet {

@@ -81,7 +81,8 @@ impl Way {
     /// # Errors
     /// When the server can't be asked, or doesn't take the credential.
     pub async fn authorization(&self, repository: &Repository, actions: &[&str]) -> Result<Option<Secret>> {
-        self.client.authorization(Scope::repository(repository.as_str(), actions)).await
+        let header = self.client.authorization(Scope::repository(repository.as_str(), actions)).await;
+        header.map_err(|error| error.on("get a token for", format!("{}/{repository}", self.registry.name())))
     }
 }
 

@@ -1,16 +1,22 @@
-//! Manifests and configs of one repository, each fetched once however often it is needed.
+//! Manifests and configs of one repository, each fetched once however often it is needed, and not at all when it is remembered from
+//! another run.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
 
-use crate::oci::{Descriptor, Digest, ImageConfig, Manifest, RawManifest, Repository, Selector, media_type};
+use crate::oci::{Descriptor, Digest, ImageConfig, Manifest, RawManifest, Repository, Selector, Tag, media_type};
 use crate::registry::{Error, ErrorKind, Registry, Result};
 
 /// A config larger than this is no image's: servers cap manifests at 4 MiB, and configs are of the same order.
 const CONFIG_MAX: u64 = 4 * 1024 * 1024;
+
+/// Manifests, and configs, that are held in memory at once. A repository of 100,000 images has more; the few that are then needed again are
+/// fetched again.
+const MOST_HELD: usize = 4096;
 
 /// The content of one repository, by digest.
 pub struct Content<'a> {
@@ -20,6 +26,9 @@ pub struct Content<'a> {
     pub repository: &'a Repository,
     manifests: Once<Arc<RawManifest>>,
     configs: Once<Arc<ImageConfig>>,
+    /// Manifests that were remembered, and that were not.
+    known: AtomicU64,
+    unknown: AtomicU64,
 }
 
 /// A value a digest; whoever comes second waits for the first.
@@ -27,13 +36,23 @@ type Once<T> = Mutex<HashMap<Digest, Arc<OnceCell<T>>>>;
 
 fn cell<T>(once: &Once<T>, digest: &Digest) -> Arc<OnceCell<T>> {
     let mut cells = once.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if cells.len() >= MOST_HELD && !cells.contains_key(digest) {
+        cells.clear();
+    }
     cells.entry(digest.clone()).or_default().clone()
 }
 
 impl<'a> Content<'a> {
     /// Nothing fetched yet.
     pub fn new(registry: &'a dyn Registry, repository: &'a Repository) -> Content<'a> {
-        Content { registry, repository, manifests: Once::default(), configs: Once::default() }
+        Content {
+            registry,
+            repository,
+            manifests: Once::default(),
+            configs: Once::default(),
+            known: AtomicU64::new(0),
+            unknown: AtomicU64::new(0),
+        }
     }
 
     /// `registry/repository` and the selector, as references are printed.
@@ -41,9 +60,38 @@ impl<'a> Content<'a> {
         reference(self.registry, self.repository, selector)
     }
 
+    /// What a tag points at. Asks with HEAD, which is all that is needed where manifests are remembered, and all that is wanted where reads
+    /// are counted; while little is remembered, the manifest comes along in the same answer.
+    pub async fn resolve(&self, tag: &Tag) -> Result<Descriptor> {
+        let selector = Selector::Tag(tag.clone());
+        let remembered = self.registry.remembered();
+        let [known, unknown] = [&self.known, &self.unknown].map(|count| count.load(Ordering::Relaxed));
+        if self.registry.counts_reads() || (remembered.is_some() && known >= unknown) {
+            return self.registry.head(self.repository, &selector).await;
+        }
+        let manifest = self.registry.manifest(self.repository, &selector).await?;
+        let descriptor = manifest.descriptor();
+        match remembered {
+            Some(remembered) if remembered.manifest(&manifest.digest).is_none() => {
+                self.unknown.fetch_add(1, Ordering::Relaxed);
+                remembered.keep_manifest(&manifest);
+            }
+            _ => {
+                self.known.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        // who came first has the same
+        let _ = cell(&self.manifests, &manifest.digest).set(Arc::new(manifest));
+        Ok(descriptor)
+    }
+
     /// A manifest by digest.
     pub async fn manifest(&self, digest: &Digest) -> Result<Arc<RawManifest>> {
-        let fetch = || async { self.registry.manifest(self.repository, &digest.clone().into()).await.map(Arc::new) };
+        let fetch = || async {
+            let (manifest, known) = manifest(self.registry, self.repository, digest).await?;
+            if known { &self.known } else { &self.unknown }.fetch_add(1, Ordering::Relaxed);
+            Ok(Arc::new(manifest))
+        };
         cell(&self.manifests, digest).get_or_try_init(fetch).await.cloned()
     }
 
@@ -70,9 +118,32 @@ impl<'a> Content<'a> {
     }
 }
 
+/// A manifest by digest, and whether it was remembered. Does not tell whether the server still has it.
+pub(super) async fn manifest(registry: &dyn Registry, repository: &Repository, digest: &Digest) -> Result<(RawManifest, bool)> {
+    let remembered = registry.remembered();
+    if let Some(manifest) = remembered.and_then(|remembered| remembered.manifest(digest)) {
+        return Ok((manifest, true));
+    }
+    let manifest = registry.manifest(repository, &digest.clone().into()).await?;
+    if let Some(remembered) = remembered {
+        remembered.keep_manifest(&manifest);
+    }
+    Ok((manifest, false))
+}
+
 /// An image's config, fetched.
 pub(super) async fn image_config(registry: &dyn Registry, repository: &Repository, descriptor: &Descriptor) -> Result<ImageConfig> {
-    let bytes = blob(registry, repository, descriptor).await?;
+    let remembered = registry.remembered();
+    let bytes = match remembered.and_then(|remembered| remembered.blob(&descriptor.digest)) {
+        Some(bytes) => bytes.into(),
+        None => {
+            let bytes = blob(registry, repository, descriptor).await?;
+            if let Some(remembered) = remembered {
+                remembered.keep_blob(&descriptor.digest, &bytes);
+            }
+            bytes
+        }
+    };
     serde_json::from_slice(&bytes).map_err(|error| {
         Error::new(ErrorKind::Protocol, "read the config of", reference(registry, repository, &descriptor.digest.clone().into()))
             .because(error.to_string())

@@ -12,7 +12,7 @@ use super::content::reference;
 use super::filter::Filter;
 use super::image::{self, Summary};
 use super::{Content, Failure, Ticker};
-use crate::oci::{Digest, Repository, Selector, Tag};
+use crate::oci::{Descriptor, Digest, Repository, Selector, Tag};
 use crate::registry::{Error, ErrorKind, Registry, Result, TagEntry};
 
 /// What to list.
@@ -239,7 +239,19 @@ impl<'a> Resolver<'a> {
     }
 
     fn needs_requests(&self) -> bool {
-        self.query.details || self.query.digest.is_some() || self.query.sort.is_some_and(|sort| sort.key.needs_details())
+        self.query.digest.is_some() || self.wants_manifests()
+    }
+
+    fn wants_manifests(&self) -> bool {
+        self.query.details || self.query.sort.is_some_and(|sort| sort.key.needs_details())
+    }
+
+    /// What a tag points at. Who looks for one digest only throws most manifests away, so there HEAD is enough.
+    async fn head(&self, tag: &Tag) -> Result<Descriptor> {
+        if self.query.digest.is_none() {
+            return self.content.resolve(tag).await;
+        }
+        self.content.registry.head(self.content.repository, &Selector::Tag(tag.clone())).await
     }
 
     fn reference(&self, entry: &TagEntry) -> String {
@@ -274,7 +286,7 @@ impl<'a> Resolver<'a> {
                 .because("the server lists a tag that can't be one")
                 .caused_by(error)
         })?;
-        let head = match self.content.registry.head(self.content.repository, &Selector::Tag(valid)).await {
+        let head = match self.head(&valid).await {
             Ok(head) => head,
             // deleted while we listed
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -284,7 +296,7 @@ impl<'a> Resolver<'a> {
             return Ok(None);
         }
         tag.media_type = Some(head.media_type);
-        if self.query.details || self.query.sort.is_some_and(|sort| sort.key.needs_details()) {
+        if self.wants_manifests() {
             let Summary { kind, artifact_type, platforms, size, created_at } =
                 image::summarise(&self.content, &head.digest).await?;
             tag.kind = Some(kind);

@@ -1,8 +1,9 @@
 //! One line on a terminal while work takes longer than a blink; it goes away when the work is done.
 
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// Shorter work shows nothing: a flash would only disturb.
 const BLINK: Duration = Duration::from_millis(300);
@@ -32,8 +33,12 @@ impl Progress {
         }
         if let Some(total) = total.filter(|total| self.bar.length() != Some(*total)) {
             self.bar.set_length(total);
-            let style = ProgressStyle::with_template("{msg}  {human_pos} / {human_len}  {bar:8}  {per_sec:.0}  {eta} left");
-            self.bar.set_style(style.expect("the template is a constant").progress_chars("▇▇▁"));
+            let style = ProgressStyle::with_template("{msg}  {human_pos} / {human_len}  {bar:8}  {rate}  {eta} left");
+            let rate = |state: &ProgressState, out: &mut dyn Write| {
+                let _ = write!(out, "{:.0}/s", state.per_sec());
+            };
+            let style = style.expect("the template is a constant").with_key("rate", rate);
+            self.bar.set_style(style.progress_chars("▇▇▁"));
         }
         self.bar.set_position(done);
         if self.bar.is_hidden() && self.started.elapsed() >= BLINK {

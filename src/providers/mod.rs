@@ -1,6 +1,6 @@
 //! The vendors: how they are recognised, and what they do differently.
 //!
-//! A vendor is [`Quirks`], a set of capabilities, and those few methods of [`Provider`] for which its own API is better than `/v2/`;
+//! A vendor is [`Quirks`], a set of capabilities, and those few methods of `Provider` for which its own API is better than `/v2/`;
 //! everything else is [`V2`]. How its API is signed in to, paged and repeated is data for `transport`: no file here loops over pages,
 //! waits or sees a secret. What every vendor's calls have in common is in `api`; what follows from a vendor's order rules, and when
 //! `/v2/` stands in for an API that doesn't take the credential, is in `remote`.

@@ -97,6 +97,22 @@ pub struct BlobStream {
     pub content: BoxStream<'static, Result<Bytes>>,
 }
 
+/// What was read by digest before, in this run or another. What is found was checked against its digest, so it is what the server would
+/// say, or would have said while it still had it: who wants to know whether something is there asks the server.
+pub trait Remembered: Send + Sync {
+    /// A manifest.
+    fn manifest(&self, digest: &Digest) -> Option<RawManifest>;
+
+    /// Remembers a manifest. That it can't is no failure.
+    fn keep_manifest(&self, manifest: &RawManifest);
+
+    /// A small blob, such as an image's config.
+    fn blob(&self, digest: &Digest) -> Option<Bytes>;
+
+    /// Remembers a small blob. That it can't is no failure.
+    fn keep_blob(&self, digest: &Digest, content: &[u8]);
+}
+
 /// One registry. Every method names the repository in full, as it is on the server.
 #[async_trait]
 pub trait Registry: Send + Sync {
@@ -113,6 +129,11 @@ pub trait Registry: Send + Sync {
 
     /// How many requests at once this registry should see right now.
     fn concurrency(&self) -> usize;
+
+    /// Where content that is named by its digest may be found without asking; `None` where every answer has to be the server's own.
+    fn remembered(&self) -> Option<&dyn Remembered> {
+        None
+    }
 
     /// Asks whether it is a registry, and signs in.
     async fn ping(&self) -> Result<Ping>;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::extra::{self, Around, Change, Difference};
 use super::item::{Map, REDACTED};
-use super::{Problem, System, fields, no_way};
+use super::{Problem, System, fields, no_way, rancher};
 use crate::catalogue::{Address, Changes, Entry, HostRules, Name};
 use crate::credentials::Secret;
 
@@ -27,6 +27,8 @@ pub enum Shape {
     Create,
     /// The body that changes one.
     Patch,
+    /// The list of who signs in, which Rancher keeps apart.
+    Credentials,
 }
 
 /// How a secret is written.
@@ -105,6 +107,10 @@ impl Export {
     /// Writes entries. A body of one entry that was named alone is an object, several are a list.
     pub fn write(system: System, shape: Shape, registries: &[Exported<'_>], alone: bool, rules: HostRules) -> Export {
         let mut export = Export { document: Value::Null, left_out: Vec::new(), unsaid: Vec::new() };
+        if shape == Shape::Credentials && system == System::Rancher {
+            export.document = rancher::credentials::write(registries);
+            return export;
+        }
         let mut written: Vec<(Map, Around)> = Vec::new();
         let mut keys = HashSet::new();
         for registry in registries {
@@ -113,6 +119,7 @@ impl Export {
                 Shape::List => listed(registry, rules),
                 Shape::Create => system.dialect().create(registry).map(|item| (item, Around::default())),
                 Shape::Patch => system.dialect().patch(registry).map(|item| (item, Around::default())),
+                Shape::Credentials => Err(no_way("only Rancher has a list of credentials")),
             };
             let (item, around) = match item {
                 Ok(item) => item,
@@ -140,8 +147,8 @@ impl Export {
         let mut items: Vec<Map> = written.into_iter().map(|(item, _)| item).collect();
         export.document = match shape {
             Shape::List => join(system, items, &pages),
-            Shape::Create | Shape::Patch if alone => items.pop().map_or(Value::Null, Value::Object),
-            Shape::Create | Shape::Patch => json!(items),
+            Shape::Create | Shape::Patch | Shape::Credentials if alone => items.pop().map_or(Value::Null, Value::Object),
+            Shape::Create | Shape::Patch | Shape::Credentials => json!(items),
         };
         export
     }

@@ -9,6 +9,7 @@
 //! | `$number` | numbers that TOML can't hold, by place |
 //! | `$absent` | fields of the system's usual form that this document doesn't have |
 //! | `$page` | what stood around the registries, kept with the first of them |
+//! | `$credentials` | Rancher's records of who signs in there, without secrets |
 //! | `$place` | which of the registries of its document it was |
 //!
 //! A field of the system that begins with `$` gets another one.
@@ -20,6 +21,7 @@ use super::item::{Map, REDACTED};
 const ABSENT: &str = "$absent";
 const PAGE: &str = "$page";
 const PLACE: &str = "$place";
+const CREDENTIALS: &str = "$credentials";
 const NULL: &str = "$null";
 const NUMBER: &str = "$number";
 
@@ -191,6 +193,8 @@ pub(super) struct Around {
     pub place: Option<u64>,
     /// What stood around all of them, with the first.
     pub page: Option<Map>,
+    /// Records of who signs in, from a document of their own.
+    pub credentials: Option<Map>,
 }
 
 /// A difference, and where the registry stood, as they are kept.
@@ -205,6 +209,9 @@ pub(super) fn to_toml(difference: Difference, around: Around) -> toml::Table {
     }
     if let Some(page) = around.page {
         kept.insert(PAGE.to_owned(), page.into());
+    }
+    if let Some(credentials) = around.credentials {
+        kept.insert(CREDENTIALS.to_owned(), credentials.into());
     }
     if let Some(place) = around.place {
         kept.insert(PLACE.to_owned(), place.into());
@@ -281,13 +288,14 @@ pub(super) fn from_toml(table: &toml::Table) -> (Difference, Around) {
         }
     }
     let page = kept.shift_remove(PAGE).and_then(|page| page.as_object().cloned());
+    let credentials = kept.shift_remove(CREDENTIALS).and_then(|credentials| credentials.as_object().cloned());
     let place = kept.shift_remove(PLACE).and_then(|place| place.as_u64());
     let absent = kept.shift_remove(ABSENT);
     let absent = absent.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let absent = absent.map(str::to_owned).collect();
     let plain = |key: String| if key.starts_with("$$") { key[1..].to_owned() } else { key };
     let set = kept.into_iter().map(|(key, value)| (plain(key), value)).collect();
-    (Difference { set, absent }, Around { place, page })
+    (Difference { set, absent }, Around { place, page, credentials })
 }
 
 fn decode(value: &toml::Value) -> Value {
@@ -367,7 +375,7 @@ pub(super) mod tests {
         let usual = json!({"a": 1, "b": {"c": 2}, "gone": 3, "n": {"e": 1}});
         let difference = difference(original.as_object().unwrap(), usual.as_object().unwrap());
         let page = json!({"next": null}).as_object().cloned();
-        let kept = to_toml(difference, Around { place: Some(3), page });
+        let kept = to_toml(difference, Around { place: Some(3), page, credentials: None });
         insta::assert_snapshot!(toml::to_string(&kept).unwrap(), @r#"
         "$$x" = true
         "$absent" = ["/gone"]
@@ -423,9 +431,9 @@ pub(super) mod tests {
 
         #[test]
         fn whatever_stands_there_is_answered(value in any_json()) {
-            let mut map = json!({"$null": value, "$number": value, "$absent": value, "$page": value, "$place": value, "a": [1]});
+            let mut map = json!({"$null": value, "$number": value, "$absent": value, "$page": value, "$place": value, "$credentials": value, "a": [1]});
             clean(map.as_object_mut().unwrap());
-            let around = Around { place: None, page: map.as_object().cloned() };
+            let around = Around { page: map.as_object().cloned(), ..Around::default() };
             let table = to_toml(Difference { set: Map::new(), absent: vec![] }, around);
             let _ = from_toml(&table);
             if let Ok(table) = toml::Table::try_from(&map) {

@@ -4,11 +4,11 @@
 //! at, so labels, rules and other things that people added here are theirs. What differs, and what stands in the way of a new entry, is
 //! a conflict, and the person says what happens with conflicts.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::{Exported, Imported, Shown, extra, fields};
+use super::{Exported, Imported, Shown, System, extra, fields};
 use crate::catalogue::{self, Adding, BecomeDefault, Catalogue, Entry, Name, Origin, State};
 use crate::credentials::SourceKind;
 
@@ -96,23 +96,24 @@ struct Decider<'a> {
     how: Deciding,
     names: HashSet<String>,
     ids: HashSet<Uuid>,
-    /// Entries that are known to be one of the registries.
-    claimed: BTreeSet<Name>,
-    /// New entries, for telling that two are the same place.
-    added: Vec<(Name, Entry)>,
+    /// Entries that are known to be one of the registries, and of which system.
+    claimed: BTreeMap<Name, System>,
+    /// New entries and their systems, for telling that two are the same place.
+    added: Vec<(Name, Entry, System)>,
     plan: Plan,
 }
 
 impl Plan {
     /// Decides.
     pub fn make(catalogue: &Catalogue, registries: &[Imported], how: Deciding) -> Plan {
-        let found: Vec<Option<&Name>> = registries.iter().map(|imported| known(catalogue, imported)).collect();
+        let known = Known::new(catalogue);
+        let found: Vec<Option<&Name>> = registries.iter().map(|imported| known.find(imported)).collect();
         let mut decider = Decider {
             catalogue,
             how,
             names: catalogue.entries().map(|(name, _)| name.to_string()).collect(),
             ids: catalogue.entries().map(|(name, entry)| entry.id(name)).collect(),
-            claimed: found.iter().flatten().map(|name| (*name).clone()).collect(),
+            claimed: found.iter().zip(registries).filter_map(|(name, one)| Some(((*name)?.clone(), one.system))).collect(),
             added: Vec::new(),
             plan: Plan::default(),
         };
@@ -150,18 +151,39 @@ impl Plan {
     }
 }
 
-/// The entry that was made of this registry before.
-fn known<'a>(catalogue: &'a Catalogue, imported: &Imported) -> Option<&'a Name> {
-    let dialect = imported.system.dialect();
-    let fits = |entry: &Entry| {
-        let Some(source) = entry.source.as_ref().filter(|source| source.system == imported.system.word()) else { return false };
-        match (&source.id, &imported.source_id) {
-            (Some(known), Some(id)) => dialect.identity(known) == dialect.identity(id),
-            (None, None) => entry.same_place(&imported.entry),
-            _ => false,
+/// The entries that were made of registries, by their system and their id there.
+struct Known<'a> {
+    by_id: HashMap<(&'a str, &'a str), &'a Name>,
+    without_id: Vec<(&'a str, &'a Name, &'a Entry)>,
+}
+
+impl<'a> Known<'a> {
+    fn new(catalogue: &'a Catalogue) -> Known<'a> {
+        let mut known = Known { by_id: HashMap::new(), without_id: Vec::new() };
+        for (name, entry) in catalogue.entries() {
+            let Some(source) = &entry.source else { continue };
+            match (&source.id, source.system.parse::<System>()) {
+                (Some(id), Ok(system)) => {
+                    known.by_id.entry((system.word(), system.dialect().identity(id))).or_insert(name);
+                }
+                (None, Ok(system)) => known.without_id.push((system.word(), name, entry)),
+                (_, Err(_)) => {}
+            }
         }
-    };
-    catalogue.entries().find(|(_, entry)| fits(entry)).map(|(name, _)| name)
+        known
+    }
+
+    /// The entry that was made of this registry before.
+    fn find(&self, imported: &Imported) -> Option<&'a Name> {
+        let word = imported.system.word();
+        match &imported.source_id {
+            Some(id) => self.by_id.get(&(word, imported.system.dialect().identity(id))).copied(),
+            None => {
+                let fits = |(system, _, entry): &&(&str, &Name, &Entry)| *system == word && entry.same_place(&imported.entry);
+                self.without_id.iter().find(fits).map(|(_, name, _)| *name)
+            }
+        }
+    }
 }
 
 impl Decider<'_> {
@@ -169,8 +191,10 @@ impl Decider<'_> {
         let in_the_way = known.cloned().or_else(|| self.same_place(imported));
         let (name, id, action) = match in_the_way.and_then(|name| Some((name.clone(), self.catalogue.get(name.as_str())?))) {
             Some((name, entry)) => {
-                self.claimed.insert(name.clone());
-                let action = self.existing(imported, &name, entry, known.is_some());
+                let action = match self.claimed.insert(name.clone(), imported.system) {
+                    Some(_) if known.is_none() => self.in_the_way(format!("{name} is the same account in the same place")),
+                    _ => self.existing(imported, &name, entry, known.is_some()),
+                };
                 let id = entry.id(&name);
                 (name, id, action)
             }
@@ -197,7 +221,7 @@ impl Decider<'_> {
             entry.state != State::Removed
                 && entry.same_place(&imported.entry)
                 && !other_of_theirs(entry)
-                && !self.claimed.contains(*name)
+                && self.claimed.get(*name) != Some(&imported.system)
         };
         self.catalogue.entries().find(fits).map(|(name, _)| name.clone())
     }
@@ -214,9 +238,15 @@ impl Decider<'_> {
             false => format!("{name} is the same account in the same place"),
         };
         match self.how.on_conflict {
-            OnConflict::Skip => Action::Skip(message),
-            OnConflict::Update if gone => Action::Skip(message),
-            OnConflict::Update => Action::Update { entry: Box::new(after), changed, detached },
+            OnConflict::Update if !gone => Action::Update { entry: Box::new(after), changed, detached },
+            _ => self.in_the_way(message),
+        }
+    }
+
+    /// What becomes of a registry that can't be taken over as things are.
+    fn in_the_way(&self, message: String) -> Action {
+        match self.how.on_conflict {
+            OnConflict::Skip | OnConflict::Update => Action::Skip(message),
             OnConflict::Fail => Action::Conflict {
                 message,
                 hint: "take the document's with --on-conflict update, or keep what is here with --on-conflict skip".to_owned(),
@@ -230,7 +260,7 @@ impl Decider<'_> {
         let mut entry = imported.entry.clone();
         if entry.state == State::Removed {
             if !self.how.include_removed {
-                let why = "it is removed there; --include-removed brings it along".to_owned();
+                let why = "removed there (--include-removed)".to_owned();
                 return (name, Uuid::nil(), Action::Skip(why));
             }
             // the time in the trash begins here, or it would be over at once
@@ -249,12 +279,15 @@ impl Decider<'_> {
             entry.credential = self.how.credential;
         }
         entry.source = Some(origin(imported, &name, &entry));
-        if let Some((other, _)) = self.added.iter().find(|(_, other)| other.same_place(&entry)) {
-            self.plan
-                .warnings
-                .push((name.to_string(), format!("it is the same account in the same place as {other}, as it was there")));
+        if let Some((other, _, system)) = self.added.iter().find(|(_, other, _)| other.same_place(&entry)) {
+            let message = format!("it is the same account in the same place as {other}");
+            if *system != imported.system {
+                self.names.remove(name.as_str());
+                return (name, Uuid::nil(), self.in_the_way(message));
+            }
+            self.plan.warnings.push((name.to_string(), format!("{message}, as it was there")));
         }
-        self.added.push((name.clone(), entry.clone()));
+        self.added.push((name.clone(), entry.clone(), imported.system));
         (name, id, Action::Add(Box::new(entry)))
     }
 

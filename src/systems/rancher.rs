@@ -1,5 +1,7 @@
 //! Rancher v1: a collection of `registry`, and one of `registryCredential` that says who signs in where.
 
+pub(super) mod credentials;
+
 use serde_json::{Value, json};
 
 use super::item::{self, Map};
@@ -49,7 +51,7 @@ impl Dialect for Rancher {
             ..Page::default()
         };
         Ok(match credentials {
-            true => Page { credentials: items, total: None, ..page },
+            true => Page { credentials: items, total: None, envelope: map, ..page },
             false => Page { items, envelope: map, ..page },
         })
     }
@@ -160,73 +162,4 @@ impl Dialect for Rancher {
             item.insert("transitioningProgress".to_owned(), Value::Null);
         }
     }
-}
-
-/// A record of who signs in.
-struct Credential {
-    id: String,
-    registry: String,
-    active: bool,
-    map: Map,
-}
-
-impl Credential {
-    fn read(value: Value) -> Result<Credential, Problem> {
-        let Value::Object(map) = value else { return Err(Problem::new("a registryCredential is no object")) };
-        let id = item::needed(&map, "id")?.to_owned();
-        let registry = item::needed(&map, "registryId")?.to_owned();
-        let active = item::text(&map, "state")?.is_none_or(|state| state == "active");
-        Ok(Credential { id, registry, active, map })
-    }
-
-    /// `1c9` comes before `1c10`: the number behind the letter counts.
-    fn rank(&self) -> (usize, &str) {
-        let number = self.id.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default().trim_start_matches('0');
-        (number.len(), number)
-    }
-}
-
-/// Gives each registry the user name and secret of its active credential with the lowest id, which is the one that Rancher used. The others
-/// are told. Gives what went wrong.
-pub(super) fn join(registries: &mut [Imported], credentials: Vec<Value>) -> Vec<(String, Problem)> {
-    let mut failed = Vec::new();
-    let mut known = Vec::new();
-    for value in credentials {
-        match Credential::read(value) {
-            Ok(credential) => known.push(credential),
-            Err(problem) => failed.push(("registryCredential".to_owned(), problem)),
-        }
-    }
-    known.sort_by(|one, other| (one.rank(), &one.id).cmp(&(other.rank(), &other.id)));
-    for mut credential in known {
-        let owner = registries.iter_mut().find(|registry| {
-            registry.system == System::Rancher && registry.source_id.as_deref() == Some(credential.registry.as_str())
-        });
-        let Some(owner) = owner else {
-            let problem =
-                Problem::new(format!("its registry {} is in none of these documents", credential.registry.escape_debug()));
-            failed.push((credential.id.clone(), problem));
-            continue;
-        };
-        let taken = owner.speaks_of.contains(&"username");
-        if taken || !credential.active {
-            let why = if credential.active { "another one has a lower id" } else { "it is not active" };
-            owner.warnings.push(format!("its credential {} is not taken: {why}", credential.id.escape_debug()));
-            continue;
-        }
-        match sign_in(&mut credential.map, owner) {
-            Ok(()) => owner.also(&["username"]),
-            Err(problem) => failed.push((credential.id.clone(), problem)),
-        }
-    }
-    failed
-}
-
-fn sign_in(map: &mut Map, owner: &mut Imported) -> Result<(), Problem> {
-    owner.entry.username = item::text(map, "publicValue")?.map(str::parse).transpose()?;
-    owner.secret = item::take_secret(map, "secretValue")?;
-    if owner.entry.username.is_some() && owner.secret.is_none() {
-        owner.warnings.push("Rancher doesn't tell its password here; it has to be given anew".to_owned());
-    }
-    Ok(())
 }

@@ -9,6 +9,9 @@ use super::item::{self, Map};
 use super::{Broken, Imported, Page, Problem, System, extra, json as text, rancher};
 use crate::catalogue::{Changes, HostRules};
 
+/// Most registries of one import: far more than anybody was seen to have, and few enough that comparing each with each takes no time.
+const REGISTRIES_MAX: usize = 5000;
+
 /// A document that was read and not yet understood.
 #[derive(Debug)]
 pub struct Document {
@@ -64,7 +67,7 @@ impl Sources {
     pub fn read(system: Option<System>, documents: Vec<Document>, rules: HostRules) -> Result<Sources, Undetected> {
         let mut sources = Sources::default();
         let mut pages: BTreeMap<(System, bool), Pages> = BTreeMap::new();
-        let mut credentials = Vec::new();
+        let mut credentials = (Vec::new(), Map::new());
         for document in documents {
             let system = detect::system_of(&document.name, &document.value, system)?;
             let page = match system.dialect().split(document.value) {
@@ -74,6 +77,10 @@ impl Sources {
                     continue;
                 }
             };
+            if sources.registries.len() + page.items.len() > REGISTRIES_MAX {
+                sources.failed.push((document.name, Problem::new(format!("these are more than {REGISTRIES_MAX} registries"))));
+                continue;
+            }
             if !page.single {
                 let known = pages.entry((system, !page.credentials.is_empty())).or_default();
                 known.last |= !page.more;
@@ -83,7 +90,7 @@ impl Sources {
             }
             sources.take(system, page, &mut credentials, rules);
         }
-        sources.failed.extend(rancher::join(&mut sources.registries, credentials));
+        sources.failed.extend(rancher::credentials::join(&mut sources.registries, credentials.0, credentials.1));
         for imported in &mut sources.registries {
             if imported.entry.username.is_none() && imported.secret.take().is_some() {
                 imported.warnings.push("its password is not taken: there is no user name with it".to_owned());
@@ -93,9 +100,12 @@ impl Sources {
         Ok(sources)
     }
 
-    fn take(&mut self, system: System, page: Page, credentials: &mut Vec<Value>, rules: HostRules) {
+    fn take(&mut self, system: System, page: Page, credentials: &mut (Vec<Value>, Map), rules: HostRules) {
         let mut around = around(system, &page);
-        credentials.extend(page.credentials);
+        if !page.credentials.is_empty() {
+            credentials.0.extend(page.credentials);
+            credentials.1 = page.envelope;
+        }
         for (number, item) in page.items.into_iter().enumerate() {
             let Value::Object(mut item) = item else {
                 self.failed.push((format!("number {}", number + 1), Problem::new("it is no object")));
@@ -124,7 +134,8 @@ impl Sources {
                     self.failed.push((imported.title, problem));
                 }
                 None => {
-                    imported.around = extra::Around { place: Some(self.registries.len() as u64), page: around.take() };
+                    let place = Some(self.registries.len() as u64);
+                    imported.around = extra::Around { place, page: around.take(), credentials: None };
                     self.registries.push(imported);
                 }
             }

@@ -320,6 +320,13 @@ fn rancher_credentials() {
     for other in ["1c6 is not taken: it is not active", "1c9 is not taken", "1c10 is not taken: another one has a lower id"] {
         assert!(told.contains(other), "{told}");
     }
+    let catalogue = import(&Catalogue::default(), &sources, OnConflict::Fail);
+    let written = catalogue.to_toml();
+    assert!(written.contains("nine") && !written.contains("s3cr3t"), "{written}");
+    let records = export(System::Rancher, Shape::Credentials, &catalogue, Some(&sources)).document;
+    let ids: Vec<&Value> = records["data"].as_array().unwrap().iter().map(|record| &record["id"]).collect();
+    assert_eq!(ids, ["1c6", "1c7", "1c9", "1c10"]);
+    assert_eq!(records["data"][1]["secretValue"], "s3cr3t-canary");
     let failed: Vec<&str> = sources.failed.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(failed, ["registryCredential", "1c30"]);
 }

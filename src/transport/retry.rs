@@ -81,7 +81,12 @@ impl Failure {
             }
             Failure::Network(error) => match super::tls::cause(&error).map(super::tls::explain) {
                 Some(why) => Error::new(ErrorKind::Tls, "reach", host).because(format!("{host}: {why}")),
-                None => Error::new(ErrorKind::Unreachable, "reach", host).because(clause).caused_by(innermost(&error)),
+                None => {
+                    let (plain, exact) = (network_clause(&error), innermost(&error));
+                    let unreachable = Error::new(ErrorKind::Unreachable, "reach", host).because(clause);
+                    // `Connection refused (os error 111)` says no more than `connection refused`
+                    if exact.to_lowercase().starts_with(&plain) { unreachable } else { unreachable.caused_by(exact) }
+                }
             },
         }
     }

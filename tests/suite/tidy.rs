@@ -24,6 +24,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("serve", &["oci"]),
     // What can be asked of any registry. The floor that everything else stands on, so it knows no way of asking.
     ("registry", &["oci"]),
+    // What was read by digest before.
+    ("cache", &["oci", "files", "registry"]),
     // Secrets and where they come from.
     ("credentials", &["files"]),
     // HTTP: whom to trust, how to sign in, what to repeat. Knows failures by the registry's kinds, but no endpoint.
@@ -41,7 +43,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Documents of other programs, read into entries and written from them: pure, so neither files nor the network.
     ("systems", &["oci", "registry", "credentials", "catalogue"]),
     // The one place that assembles the parts.
-    ("connect", &["oci", "files", "registry", "credentials", "transport", "distribution", "providers", "layout", "catalogue"]),
+    (
+        "connect",
+        &["oci", "files", "registry", "credentials", "transport", "distribution", "providers", "layout", "cache", "catalogue"],
+    ),
     // What was removed, as bytes and names.
     ("journal", &["oci", "files", "registry"]),
     // What commands do, to anything that is a registry: no HTTP, no vendor, no catalogue, so that they also run on a folder.
@@ -60,6 +65,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "serve",
             "registry",
             "credentials",
+            "cache",
             "catalogue",
             "scheduler",
             "systems",

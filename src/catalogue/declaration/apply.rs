@@ -187,7 +187,7 @@ impl Catalogue {
             _ => Move::Update,
         };
         if action == Move::Unchanged {
-            return Ok(Change { notes, ..Change::new(known, action, id) });
+            return Ok(Change::new(known, action, id));
         }
         let orphan_is_in_the_way = left.detached && left.orphaned == Some(after.credential_store());
         (after.id, after.updated_at) = (Some(id), Some(timestamp::whole(now)));
@@ -318,7 +318,7 @@ fn warn_about(before: Option<&Entry>, after: &Entry, notes: &mut Vec<String>) {
     {
         notes.push(format!("{address} is plain http, which sends passwords readable over the network"));
     }
-    if !after.tls.verify && is_new(|before, after| before.tls.verify == after.tls.verify) {
+    if !after.tls.is_verified() && is_new(|before, after| before.tls.is_verified() == after.tls.is_verified()) {
         notes.push("certificates of this registry are not verified".to_owned());
     }
     if after.credential_store() == SourceKind::Command

@@ -106,6 +106,10 @@ fn place(text: &str, catalogue: &Catalogue, options: &TargetOptions<'_>) -> anyh
     let target = catalogue.target_registry(Some(text), options)?;
     match target.repository {
         None => Ok(target.place),
-        Some(repository) => Err(Refusal::usage(format!("`{repository}` is a repository; this command takes registries")).into()),
+        Some(repository) => {
+            let name = text.split('/').next().unwrap_or_default();
+            let refusal = Refusal::usage(format!("`{repository}` is a repository; this command takes registries"));
+            Err(refusal.hint(format!("regctl check {name}")).into())
+        }
     }
 }

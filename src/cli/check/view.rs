@@ -8,7 +8,7 @@ use crate::registry::Support;
 /// One row for each registry.
 pub(super) fn table(items: &[Checked]) -> Table {
     let mut table = Table::new([
-        Column::new("registry").shrinks(),
+        Column::new("registry"),
         Column::new("reached"),
         Column::new("signed_in").shrinks(),
         Column::new("version").shrinks(),

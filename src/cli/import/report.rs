@@ -126,7 +126,7 @@ impl Report {
             Column::new("address").shrinks(),
             Column::new("state"),
             Column::new("action"),
-            Column::new("changed").expendable(1),
+            Column::new("changed").shrinks(),
             Column::new("source_id").wide(),
             Column::new("id").wide(),
         ]);

@@ -123,19 +123,11 @@ fn jobs(args: &Args, catalogue: &Catalogue, context: &Context) -> anyhow::Result
             .hint("give one a schedule: regctl update NAME --gc-days Sat,Sun --gc-time 19:30")
             .into());
     }
-    meant.into_iter().map(|(name, entry)| checked(name, entry, context)).collect()
+    meant.into_iter().map(|(name, _)| checked(name, catalogue, context)).collect()
 }
 
-fn checked(name: &Name, entry: &Entry, context: &Context) -> anyhow::Result<Job> {
-    match entry.state {
-        State::Active => {}
-        State::Inactive => {
-            return Err(Refusal::new(Exit::Conflict, format!("{name} is inactive")).hint(format!("regctl activate {name}")).into());
-        }
-        State::Removed => {
-            return Err(Refusal::new(Exit::Conflict, format!("{name} is removed")).hint(format!("regctl restore {name}")).into());
-        }
-    }
+fn checked(name: &Name, catalogue: &Catalogue, context: &Context) -> anyhow::Result<Job> {
+    let entry = catalogue.usable(name)?;
     let Some(job) = job(context, name, entry)? else {
         return Err(Refusal::usage(format!("{name} has no schedule"))
             .hint(format!("regctl update {name} --gc-days Sat,Sun --gc-time 19:30"))
@@ -179,7 +171,7 @@ fn print(jobs: &[Job], context: &Context) -> anyhow::Result<Exit> {
         let (name, on_calendar) = (job.name.clone(), job.schedule.on_calendar());
         printed.push(Printed { name, on_calendar, service: units.service, timer: units.timer, cron });
     }
-    if context.printer.format().is_machine() || context.globals.format.is_some() {
+    if context.printer.format().is_machine() || context.shows_fields() {
         let list = List::whole(printed);
         context.printer.report_list(&list, || {
             let mut table = Table::new([Column::new("name"), Column::new("on_calendar"), Column::new("cron")]);

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::super::content::{image_config, reference};
+use super::super::content::{image_config, manifest, reference};
 use super::super::image::Shape;
 use super::super::{Ticker, tags};
 use super::{Blob, Inventory, Node, Parts, Role};
@@ -146,8 +146,8 @@ impl Reader<'_> {
 
     /// `None`: the server doesn't have it.
     async fn fetch(&self, digest: &Digest) -> Result<Option<Fetched>> {
-        let manifest = match self.registry.manifest(self.repository, &digest.clone().into()).await {
-            Ok(manifest) => manifest,
+        let manifest = match manifest(self.registry, self.repository, digest).await {
+            Ok((manifest, _)) => manifest,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };

@@ -202,3 +202,21 @@ fn unless_it_is_allowed() {
     let covered = program.call(["tag", "list", "prod/app", "--allow-proxy"]).env("NO_PROXY", "registry.invalid");
     covered.run().fails(6);
 }
+
+/// What the vendor's API can do better is not worth leaving the list for.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_vendors_api_outside_the_list_is_not_asked() {
+    let api = Silent::at("127.0.0.2:0").unwrap();
+    let server = registry(tags);
+    for provider in ["harbor", "quay", "gitlab", "dockerhub", "azure"] {
+        let more = format!("provider = \"{provider}\"\napi_address = \"http://{}\"\n", api.address());
+        let program = home(&format!("http://{}", server.address()), "\"127.0.0.1\"", &more);
+        let run = program.run(["repo", "list", "prod"]);
+        api.saw_nothing();
+        // some are listed by `/v2/` too
+        if run.code != Some(0) {
+            run.fails(8).says("127.0.0.2 is outside the allow-list");
+        }
+    }
+}

@@ -271,3 +271,62 @@ fn a_secret_that_can_not_be_left_behind_stops_the_move() {
     assert_eq!(catalogue(&program), before);
     apply(&program, &["--keep-credentials"]).succeeds().says("updated prod: address");
 }
+
+/// One of a team shares the catalogue, another applies it, and both go on from there.
+#[test]
+fn what_is_exported_can_be_applied_by_others() {
+    let mut one = home("team.toml", TEAM);
+    apply(&one, &[]).succeeds();
+    one.set("REGCTL_PASSPHRASE", "correct horse");
+    let login = ["login", "hub", "--username", "bot", "--password-stdin", "--no-check", "--store", "encrypted-file"];
+    one.call(login).stdin("s3cr3tcanary").run().succeeds();
+    let shared = one.run(["export", "toml"]).succeeds().hides("s3cr3tcanary").stdout;
+    insta::assert_snapshot!(shared, @r#"
+    schema = 1
+    default = "prod"
+
+    [registry.hub]
+    address = "https://docker.io"
+    provider = "dockerhub"
+    namespace = "acme"
+    state = "active"
+    username = "bot"
+
+    [registry.prod]
+    address = "https://harbor.example.com"
+    namespace = "team-a"
+    labels = { env = "prod" }
+    state = "active"
+
+    [registry.prod.garbage_collection_schedule]
+    days = ["Saturday", "Sunday"]
+    time = "19:30:00+00:00"
+
+    [[registry.prod.retention]]
+    repositories = "**"
+    keep_last = 10
+    "#);
+    one.call(["apply", "-f", "-", "--prune"]).stdin(shared.clone()).run().succeeds().says("unchanged");
+    let other = Program::new();
+    other.run(["add", "prod", "https://harbor.example.com", "--namespace", "team-a", "--no-check"]).succeeds();
+    other.call(["apply", "-f", "-"]).stdin(shared.clone()).run().succeeds().says("1 added, 1 updated");
+    other.call(["apply", "-f", "-"]).stdin(shared.clone()).run().succeeds().says("unchanged");
+    assert_eq!(other.run(["export", "toml"]).succeeds().stdout, shared);
+    other.run(["doctor"]).exits(10).shows("secret of hub");
+    other.run(["login", "--all", "--store", "encrypted-file"]).fails(5).says("without a secret (hub)");
+}
+
+/// What an import keeps for a later export goes along, page tokens and all.
+#[test]
+fn what_was_imported_can_be_shared_too() {
+    for file in ["rancher", "dockercloud", "zadig", "ionos", "shipyard"] {
+        let program = Program::new();
+        let document = format!("{}/tests/fixtures/{file}/registries.json", env!("CARGO_MANIFEST_DIR"));
+        program.run(["import", file, &document, "--partial-ok"]).succeeds();
+        let shared = program.run(["export", "toml"]).succeeds().stdout;
+        program.call(["apply", "-f", "-", "--prune"]).stdin(shared.clone()).run().succeeds().says("unchanged");
+        let other = Program::new();
+        other.call(["apply", "-f", "-"]).stdin(shared.clone()).run().succeeds().says("added");
+        assert_eq!(other.run(["export", "toml"]).succeeds().stdout, shared, "{file}");
+    }
+}

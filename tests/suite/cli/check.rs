@@ -206,7 +206,9 @@ fn who_built_it_is_told_from_its_answers() {
     program.run(["add", "own", &address, "--allow-duplicate", "--provider", "native"]).succeeds();
     assert_eq!(program.run(["get", "own", "-o", "json"]).json()["provider"], "native");
     let own = program.run(["check", "own", "-o", "json"]).succeeds().says("regctl update own --provider harbor");
-    assert_eq!((&item(&own)["provider"], &item(&own)["provider_suggested"]), (&json!("native"), &json!("harbor")));
+    let own = item(&own);
+    assert_eq!((&own["provider"], &own["provider_suggested"]), (&json!("native"), &json!("harbor")));
+    assert_eq!(own["abilities"]["untag"], "unsupported", "its own API is not asked");
 }
 
 #[test]

@@ -18,8 +18,14 @@ fn server() -> Running {
 #[test]
 fn details_of_a_thousand_tags() {
     let server = server();
-    let list = Program::new().run(["tag", "list", "team/app", "-r", &server.url(), "--details", "-o", "json"]).succeeds().json();
-    let items = list["items"].as_array().unwrap();
+    let program = Program::new();
+    let list = |more: &[&str]| {
+        server.forget();
+        let arguments = ["tag", "list", "team/app", "-r", &server.url(), "--details", "-o", "json"];
+        program.run(arguments.iter().chain(more)).succeeds().json()
+    };
+    let first = list(&[]);
+    let items = first["items"].as_array().unwrap();
     assert_eq!(items.len(), TAGS);
     assert!(items.iter().all(|item| item["digest"].is_string() && item["created_at"].is_string() && item["size"].is_u64()));
 
@@ -29,11 +35,20 @@ fn details_of_a_thousand_tags() {
     let count = paths.len();
     paths.dedup();
     assert_eq!(paths.len(), count, "something was asked for twice");
-    // the list, and for each tag what it points at, its manifest and its config
-    assert!(count <= 2 + 3 * TAGS, "{count} requests");
+    // the list; for each tag its manifest and its config; and for the first few a HEAD, to see whether they are remembered
+    assert!(count <= 2 + 2 * TAGS + 64, "{count} requests");
     let counters = server.counters();
     assert!(counters.connections <= FEW, "{} connections", counters.connections);
     assert!(counters.most_at_once > 4, "{} requests at once", counters.most_at_once);
+
+    assert_eq!(list(&[]), first, "what is remembered is what was there");
+    let requests = server.requests();
+    let (heads, others): (Vec<_>, Vec<_>) = requests.iter().partition(|request| request.method == "HEAD");
+    assert_eq!(heads.len(), TAGS);
+    assert!(others.len() <= 2, "{others:?}");
+
+    assert_eq!(list(&["--no-cache"]), first);
+    assert!(server.counters().requests >= 2 * TAGS as u64, "nothing was taken from the cache");
 }
 
 #[test]
