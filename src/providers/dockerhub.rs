@@ -137,15 +137,14 @@ impl Provider for Dockerhub {
         })
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
-        let (Some(api), Some((namespace, name))) = (&self.api, repository.as_str().split_once('/')) else {
-            return v2.tags(repository);
-        };
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
+        let api = self.api.as_ref()?;
+        let (namespace, name) = repository.as_str().split_once('/')?;
         let first = api.request(Method::GET, &format!("/v2/namespaces/{namespace}/repositories/{name}/tags"));
         let entries =
             |page: Page<Tagged>| page.results.into_iter().map(|tag| Keyed { key: tag.name.clone(), value: tag }).collect();
         let tags = api.list(first.query("page_size", PAGE), CURSOR, TAGS, v2.subject(repository, ""), entries);
-        Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect()))
+        Some(Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

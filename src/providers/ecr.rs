@@ -243,7 +243,7 @@ impl Provider for Ecr {
         self.list(TARGET, json!({ "maxResults": PAGE }), LIST, v2.name().to_owned(), entries)
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
         let document = json!({ "repositoryName": repository.as_str(), "maxResults": PAGE, "filter": { "tagStatus": "TAGGED" } });
         let entries = |page: Images| {
@@ -251,7 +251,7 @@ impl Provider for Ecr {
             keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
         };
         let images = self.list(TARGET, document, TAGS, v2.subject(repository, ""), entries);
-        Box::pin(images.map_ok(|page: Vec<Image>| page.into_iter().flat_map(tags_of).collect()))
+        Some(Box::pin(images.map_ok(|page: Vec<Image>| page.into_iter().flat_map(tags_of).collect())))
     }
 
     /// With its last tag an image goes too; that is ECR's way.

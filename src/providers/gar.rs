@@ -89,7 +89,7 @@ impl Provider for Gar {
         }
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         let subject = v2.subject(repository, "");
         let request = v2.client().request(Method::GET, &format!("/v2/{repository}/tags/list")).limit(LIST_LIMIT);
         let request = request.scope(Scope::repository(repository.as_str(), &["pull"]));
@@ -98,7 +98,7 @@ impl Provider for Gar {
             false => Err(error(answer, TAGS, subject.as_str())),
         };
         let listing = Listing { request, page_size: Some(PAGE) };
-        pages(v2.client(), listing, read, |tag: &TagEntry| tag.name.as_str()).boxed()
+        Some(pages(v2.client(), listing, read, |tag: &TagEntry| tag.name.as_str()).boxed())
     }
 
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {

@@ -181,8 +181,8 @@ impl Provider for Ghcr {
         })
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
-        Box::pin(self.versions(v2, repository, TAGS).map_ok(|page| page.into_iter().flat_map(tags_of).collect()))
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
+        Some(Box::pin(self.versions(v2, repository, TAGS).map_ok(|page| page.into_iter().flat_map(tags_of).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

@@ -144,9 +144,9 @@ impl Provider for Ionos {
         })
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         let repository = repository.clone();
-        Box::pin(async_stream::try_stream! {
+        Some(Box::pin(async_stream::try_stream! {
             let (api, id) = self.registry(v2, TAGS).await?;
             let path = format!("/registries/{id}/repositories/{}/artifacts", escaped(repository.as_str()));
             let first = api.request(Method::GET, &path).query("limit", PAGE);
@@ -156,7 +156,7 @@ impl Provider for Ionos {
             for await page in api.list(first, OFFSET, TAGS, v2.subject(&repository, ""), entries) {
                 yield page?.into_iter().flat_map(tags_of).collect::<Vec<_>>();
             }
-        })
+        }))
     }
 
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {

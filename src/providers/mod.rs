@@ -5,8 +5,8 @@
 //! waits or sees a secret. What every vendor's calls have in common is in `api`; what follows from a vendor's order rules, and when
 //! `/v2/` stands in for an API that doesn't take the credential, is in `remote`.
 //!
-//! All of them were written from the vendors' documentation and tried against fakes that behave as documented. Only distribution was
-//! tried for real.
+//! All of them were written from the vendors' documentation and tried against fakes that behave as documented. Only distribution was tried
+//! for real, and ECR's API against moto.
 
 mod acr;
 mod api;

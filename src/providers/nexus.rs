@@ -108,9 +108,9 @@ impl Provider for Nexus {
     }
 
     /// The names that `/v2/` lists, with what the API knows of them: an index of Nexus's that lags behind must not hide a tag.
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         let repository = repository.clone();
-        Box::pin(async_stream::try_stream! {
+        Some(Box::pin(async_stream::try_stream! {
             let mut known = std::collections::HashMap::new();
             match self.components(v2, &repository, None, TAGS).try_collect::<Vec<_>>().await {
                 Ok(pages) => known.extend(pages.into_iter().flatten().filter_map(|component| Some((component.version.clone()?, component)))),
@@ -120,7 +120,7 @@ impl Provider for Nexus {
             for await page in v2.tags(&repository) {
                 yield page?.into_iter().map(|entry| described(entry, &known)).collect::<Vec<_>>();
             }
-        })
+        }))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

@@ -95,13 +95,13 @@ impl Provider for Quay {
         self.api.list(first, cursor, LIST, v2.name().to_owned(), entries)
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         let first = self.api.request(Method::GET, &format!("/v1/repository/{repository}/tag/"));
         let first = first.query("onlyActiveTags", "true").query("limit", PAGE);
         let cursor = Cursor::Number { parameter: "page", more: Some("/has_additional") };
         let entries = |page: Tags| page.tags.into_iter().map(|tag| Keyed { key: tag.name.clone(), value: tag }).collect();
         let tags = self.api.list(first, cursor, TAGS, v2.subject(repository, ""), entries);
-        Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect()))
+        Some(Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect())))
     }
 
     /// By tag since 2024; before that only the API could.

@@ -182,12 +182,12 @@ impl Provider for Swr {
         })
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
-        let (Some(api), Some(path)) = (&self.api, path(repository)) else { return v2.tags(repository) };
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
+        let (api, path) = (self.api.as_ref()?, path(repository)?);
         let first = api.request(Method::GET, &format!("{path}/tags")).query("limit", PAGE);
         let entries = |page: Vec<Tagged>| page.into_iter().map(|tag| Keyed { key: tag.tag.clone(), value: tag }).collect();
         let tags = api.list(first, OFFSET, TAGS, v2.subject(repository, ""), entries);
-        Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect()))
+        Some(Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {
