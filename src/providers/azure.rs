@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 
 use super::Place;
-use super::api::date;
+use super::api::{date, lenient};
 use super::provider::{Pages, Provider, Vendor};
 use crate::distribution::{Quirks, V2, error, json};
 use crate::oci::{Repository, Tag, null_as_default};
@@ -45,7 +45,9 @@ struct Tags {
 #[serde(rename_all = "camelCase")]
 struct Tagged {
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     digest: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     last_update_time: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Place;
-use super::api::{Api, Keyed, date, nowhere};
+use super::api::{Api, Keyed, date, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -75,11 +75,17 @@ struct Listed {
 #[derive(Deserialize)]
 struct Tagged {
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     digest: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     media_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     full_size: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     last_updated: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     tag_last_pushed: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     tag_last_pulled: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     images: Vec<Image>,
@@ -87,8 +93,11 @@ struct Tagged {
 
 #[derive(Deserialize)]
 struct Image {
+    #[serde(default, deserialize_with = "lenient")]
     architecture: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     os: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     variant: Option<String>,
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::Place;
-use super::api::{Api, Keyed, date};
+use super::api::{Api, Keyed, date, lenient};
 use super::derived::ecr::{ECR_USER, MEDIA_TYPE, TEMPORARY, usual_api};
 use super::detect::ECR_PUBLIC;
 use super::provider::{Pages, Provider, Vendor};
@@ -120,12 +120,17 @@ struct Images {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Image {
+    #[serde(default, deserialize_with = "lenient")]
     image_digest: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     image_tags: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
     image_size_in_bytes: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     image_pushed_at: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
     last_recorded_pull_time: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
     image_manifest_media_type: Option<String>,
 }
 
@@ -138,7 +143,9 @@ struct Deleted {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Failure {
+    #[serde(default, deserialize_with = "lenient")]
     failure_code: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     failure_reason: Option<String>,
 }
 

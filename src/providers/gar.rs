@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Place;
-use super::api::{Api, date, escaped, nowhere};
+use super::api::{Api, date, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2, error, json};
@@ -60,23 +60,29 @@ struct TagList {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Manifest {
+    #[serde(default, deserialize_with = "lenient")]
     image_size_bytes: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     media_type: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     tag: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
     time_uploaded_ms: Option<String>,
 }
 
 /// Work that goes on after the answer.
 #[derive(Deserialize)]
 struct Operation {
+    #[serde(default, deserialize_with = "lenient")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     done: Option<bool>,
     error: Option<Status>,
 }
 
 #[derive(Deserialize)]
 struct Status {
+    #[serde(default, deserialize_with = "lenient")]
     message: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::Place;
-use super::api::{Api, Keyed, date, escaped, nowhere};
+use super::api::{Api, Keyed, date, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -72,7 +72,9 @@ struct PackageVersion {
     id: u64,
     /// The digest.
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     created_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     updated_at: Option<String>,
     metadata: Option<Metadata>,
 }

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use serde::Deserialize;
 
 use super::Place;
-use super::api::{Api, Keyed, date};
+use super::api::{Api, Keyed, date, lenient};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -62,9 +62,13 @@ struct Listed {
 #[derive(Deserialize)]
 struct Artifact {
     digest: String,
+    #[serde(default, deserialize_with = "lenient")]
     size: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     manifest_media_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     push_time: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     pull_time: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     tags: Vec<Tagged>,
@@ -73,12 +77,15 @@ struct Artifact {
 #[derive(Deserialize)]
 struct Tagged {
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     push_time: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     pull_time: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct SystemInfo {
+    #[serde(default, deserialize_with = "lenient")]
     harbor_version: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::Place;
-use super::api::{Api, Keyed, date, escaped, nowhere};
+use super::api::{Api, Keyed, date, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -58,6 +58,7 @@ struct Found {
 
 #[derive(Deserialize)]
 struct FoundProperties {
+    #[serde(default, deserialize_with = "lenient")]
     hostname: Option<String>,
 }
 
@@ -83,13 +84,16 @@ struct ArtifactProperties {
     digest: String,
     #[serde(default, deserialize_with = "null_as_default")]
     tags: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
     media_type: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
+    #[serde(default, deserialize_with = "lenient")]
     last_pushed_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     last_pulled_at: Option<String>,
 }
 

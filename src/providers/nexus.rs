@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use serde::Deserialize;
 
 use super::Place;
-use super::api::{Api, Keyed, date};
+use super::api::{Api, Keyed, date, lenient};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -55,9 +55,11 @@ struct Components {
 #[derive(Deserialize)]
 struct Component {
     id: String,
+    #[serde(default, deserialize_with = "lenient")]
     repository: Option<String>,
     name: String,
     /// The tag.
+    #[serde(default, deserialize_with = "lenient")]
     version: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     assets: Vec<Asset>,
@@ -67,12 +69,15 @@ struct Component {
 #[serde(rename_all = "camelCase")]
 struct Asset {
     checksum: Option<Checksum>,
+    #[serde(default, deserialize_with = "lenient")]
     last_modified: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     last_downloaded: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Checksum {
+    #[serde(default, deserialize_with = "lenient")]
     sha256: Option<String>,
 }
 

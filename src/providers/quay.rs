@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Place;
-use super::api::{Api, Keyed};
+use super::api::{Api, Keyed, lenient};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -70,9 +70,13 @@ struct Tags {
 #[derive(Deserialize)]
 struct Tagged {
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     manifest_digest: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     is_manifest_list: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
     size: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     start_ts: Option<i64>,
 }
 

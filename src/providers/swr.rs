@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::Place;
-use super::api::{Api, Keyed, date, nowhere};
+use super::api::{Api, Keyed, date, lenient, nowhere};
 use super::derived::swr::is_login_key;
 use super::provider::{Pages, Provider, Vendor};
 use super::sigv4::{hex, hmac_sha256};
@@ -121,11 +121,16 @@ struct Named {
 struct Tagged {
     #[serde(alias = "Tag")]
     tag: String,
+    #[serde(default, deserialize_with = "lenient")]
     digest: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     size: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     updated: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     created: Option<String>,
     /// 0 is an image, 1 a list of them.
+    #[serde(default, deserialize_with = "lenient")]
     tag_type: Option<u8>,
 }
 
