@@ -1,4 +1,4 @@
-//! Huawei's SWR, basic edition: its API at swr-api.<region> lists repositories, takes single tags and whole repositories away, and is signed
+//! Huawei's SWR, basic edition: its API at `swr-api.<region>` lists repositories, takes single tags and whole repositories away, and is signed
 //! with the access key that the registry's password is made of. A login key, which is such a password, can't sign.
 //!
 //! Written from Huawei's API reference. Whether taking a tag away leaves others on its digest is not documented, so they are looked at
