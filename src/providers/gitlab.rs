@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::Place;
-use super::api::{Api, Keyed, escaped, nowhere};
+use super::api::{Api, Keyed, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -60,6 +60,7 @@ struct Listed {
     id: u64,
     project_id: u64,
     path: String,
+    #[serde(default, deserialize_with = "lenient")]
     status: Option<String>,
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::Place;
-use super::api::{Api, Keyed, date, nowhere};
+use super::api::{Api, Keyed, date, lenient, nowhere};
 use super::derived::swr::is_login_key;
 use super::provider::{Pages, Provider, Vendor};
 use super::sigv4::{hex, hmac_sha256};
@@ -121,11 +121,16 @@ struct Named {
 struct Tagged {
     #[serde(alias = "Tag")]
     tag: String,
+    #[serde(default, deserialize_with = "lenient")]
     digest: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     size: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     updated: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     created: Option<String>,
     /// 0 is an image, 1 a list of them.
+    #[serde(default, deserialize_with = "lenient")]
     tag_type: Option<u8>,
 }
 
@@ -182,12 +187,12 @@ impl Provider for Swr {
         })
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
-        let (Some(api), Some(path)) = (&self.api, path(repository)) else { return v2.tags(repository) };
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
+        let (api, path) = (self.api.as_ref()?, path(repository)?);
         let first = api.request(Method::GET, &format!("{path}/tags")).query("limit", PAGE);
         let entries = |page: Vec<Tagged>| page.into_iter().map(|tag| Keyed { key: tag.tag.clone(), value: tag }).collect();
         let tags = api.list(first, OFFSET, TAGS, v2.subject(repository, ""), entries);
-        Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect()))
+        Some(Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {
