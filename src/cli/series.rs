@@ -181,12 +181,12 @@ mod tests {
         assert!(is_by_rules(&plan));
         insta::assert_snapshot!(text(&plan), @r"
         prod/team/api
-          KEEP    ci-1202 … ci-1200               newest 3 that match                            (3 tags)
-          KEEP    ci-7                            same digest as v1, which is kept
-          DELETE  ci-1199 … ci-42                 older than 30d                                 (1,158 tags)
+          KEEP    ci-1202 … ci-1200                newest 3 that match                            (3 tags)
+          KEEP    ci-7                             same digest as v1, which is kept
+          DELETE  ci-1199 … ci-42                  older than 30d                                 (1,158 tags)
           DELETE  a1b2c3, old, nightly and 2 more  older than 30d                                 (5 tags)
-          DELETE  sha256:…                        listed by what goes, and nothing else uses it  (2 manifests)
-          DELETE  sha256:ca358758f6d2             attached to what goes
+          DELETE  sha256:…                         listed by what goes, and nothing else uses it  (2 manifests)
+          DELETE  sha256:1561ade0621c              attached to what goes
         1,164 tags and 1,165 manifests go; about 41.3 GB are no longer referenced.
         ");
     }

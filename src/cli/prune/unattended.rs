@@ -86,7 +86,7 @@ fn is_due(name: &Name, entry: &Entry, context: &Context) -> Option<bool> {
 
 /// From when on slots count: the last run, else when the entry was last changed, so that a new schedule waits for its first slot.
 fn since(record: Option<Record>, entry: &Entry) -> Option<Timestamp> {
-    record.map(|record| record.began_at).or_else(|| entry.updated_at.or(entry.created_at).map(Into::into))
+    record.map(|record| record.began_at).or_else(|| entry.updated_at.or(entry.created_at))
 }
 
 fn run<'a>(

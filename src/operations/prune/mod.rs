@@ -1,6 +1,6 @@
 //! Pruning: which tags and manifests of a repository go by rules (SPEC §8.6).
 //!
-//! [`decide()`] is a pure function of an [`Inventory`], a [`Policy`] and the time; [`plan()`] makes of it the same kind of plan that every
+//! [`decide()`] is a pure function of an `Inventory`, a [`Policy`] and the time; [`plan()`] makes of it the same kind of plan that every
 //! other delete makes.
 
 mod bonds;
