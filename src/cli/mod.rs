@@ -45,6 +45,7 @@ mod pin;
 pub mod prompt;
 mod prune;
 mod purge;
+mod referrers;
 mod remove;
 mod repo;
 mod restore;
@@ -58,6 +59,7 @@ mod tag;
 mod token;
 mod undo;
 mod update;
+mod verify;
 mod wallet;
 
 use std::ffi::OsString;
@@ -112,6 +114,8 @@ enum Command {
     #[command(subcommand, alias = "tags")]
     Tag(tag::Command),
     Inspect(inspect::Args),
+    Referrers(referrers::Args),
+    Verify(verify::Args),
     Search(search::Args),
     #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
@@ -161,6 +165,8 @@ impl Command {
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),
+            Command::Referrers(args) => referrers::run(args, context),
+            Command::Verify(args) => verify::run(args, context),
             Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
@@ -205,9 +211,12 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         show_requests(cli.globals.verbose);
     }
     let (printer, now) = (Arc::new(printer), environment.now());
+    let mut globals = cli.globals;
+    // what is remembered may be gone from the server, which is what is asked here
+    globals.no_cache |= matches!(cli.command, Command::Verify(_));
     let context = Context {
         printer,
-        globals: cli.globals,
+        globals,
         environment,
         command_line: journal::command_line(&args),
         now,

@@ -5,6 +5,7 @@
 //! deletes.
 
 pub mod apply;
+pub mod attached;
 pub mod check;
 mod content;
 pub mod delete;
@@ -21,6 +22,7 @@ pub mod repositories;
 pub mod search;
 pub mod tags;
 pub mod undo;
+pub mod verify;
 
 pub use content::Content;
 

@@ -6,6 +6,7 @@ mod manifests;
 mod pruning;
 mod tags;
 mod undoing;
+mod verifying;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
