@@ -213,7 +213,11 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let (printer, now) = (Arc::new(printer), environment.now());
     let mut globals = cli.globals;
     // what is remembered may be gone from the server, which is what is asked here
-    globals.no_cache |= matches!(cli.command, Command::Verify(_));
+    globals.no_cache |= match &cli.command {
+        Command::Verify(_) => true,
+        Command::Prune(args) => args.verify,
+        _ => false,
+    };
     let context = Context {
         printer,
         globals,

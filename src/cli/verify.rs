@@ -1,5 +1,7 @@
 //! `regctl verify`.
 
+use std::sync::Arc;
+
 use clap::Args as ClapArgs;
 
 use super::args::TargetArgs;
@@ -10,6 +12,7 @@ use crate::oci::Repository;
 use crate::operations::repositories::{self, Query};
 use crate::operations::verify::{self, Finding};
 use crate::output::{Column, Failed, List, Table, units};
+use crate::registry::Registry;
 
 /// Look for what is broken in repositories
 ///
@@ -20,7 +23,7 @@ use crate::output::{Column, Failed, List, Table, units};
 #[command(after_help = "Examples:
   regctl verify prod/web
   regctl verify prod --blobs -o json
-  regctl prune prod --keep-last 20 --yes && regctl verify prod")]
+  regctl prune prod --keep-last 20 --yes --verify")]
 pub struct Args {
     /// Registries and repositories; the default registry if left out
     #[arg(value_name = "REGISTRY|REPO")]
@@ -87,6 +90,32 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         Exit::Done if !list.items.is_empty() => Exit::Findings,
         exit => exit,
     })
+}
+
+/// Looks at repositories after something was deleted in them, and tells on stderr what is broken now.
+///
+/// # Errors
+/// When one of them can't be read.
+pub(super) fn afterwards(places: &[(Arc<dyn Registry>, Repository)], context: &Context) -> anyhow::Result<Exit> {
+    let progress = context.printer.progress("looking at what is left");
+    let tick = |done, total| progress.tick(done, total);
+    let (mut findings, mut looked) = (Vec::new(), Looked::default());
+    context.block_on(async {
+        for (registry, repository) in places {
+            let report = verify::verify(&**registry, repository, false, &tick).await?;
+            looked.repositories += 1;
+            looked.tags += report.tags;
+            looked.manifests += report.manifests;
+            findings.extend(report.findings);
+        }
+        Ok(())
+    })?;
+    drop(progress);
+    for finding in &findings {
+        context.printer.failed(format!("{}: {}", finding.reference, finding.message));
+    }
+    tell(&findings, &looked, context);
+    Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
 async fn repositories_of(part: &OpenedPart, tick: crate::operations::Ticker<'_>) -> crate::registry::Result<Vec<Repository>> {

@@ -11,7 +11,7 @@ use clap::Args as ClapArgs;
 
 use super::args::{DestroyArgs, TargetArgs};
 use super::destroy::{self, Way};
-use super::{Context, Exit, Refusal, series};
+use super::{Context, Exit, Refusal, series, verify};
 use crate::duration::Duration;
 use crate::operations::plan::{Plan, VERSION};
 use crate::output::{View, units};
@@ -56,6 +56,9 @@ pub struct Args {
     /// Stop after this time with the step under way, exit 9; run it again to go on
     #[arg(long, value_name = "DURATION")]
     time_limit: Option<Duration>,
+    /// Look for what is broken afterwards, exit 10 if anything is
+    #[arg(long, conflicts_with_all = ["dry_run", "plan"])]
+    pub(super) verify: bool,
     /// Prune this registry by its own rules, without a question: what a timer starts
     #[arg(long, conflicts_with_all = ["due", "plan"])]
     scheduled: bool,
@@ -82,7 +85,18 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let parts = context.open_parts(&args.target, &args.places)?;
     let reading = Reading { rule, exclusions, until };
     let pruned = reading.read(parts, context)?;
-    carry_out(pruned, &args.destroy, &args.limits, until, context)
+    finish(pruned, args, &args.destroy, until, context)
+}
+
+/// Carries out what was read, and looks at it afterwards if that was asked for.
+fn finish(pruned: Pruned, args: &Args, destroy: &DestroyArgs, until: Option<Instant>, context: &Context) -> anyhow::Result<Exit> {
+    let places = pruned.places();
+    let exit = carry_out(pruned, destroy, &args.limits, until, context)?;
+    if args.verify && matches!(exit, Exit::Done | Exit::Partial) {
+        let found = verify::afterwards(&places, context)?;
+        return Ok(if found == Exit::Done { exit } else { found });
+    }
+    Ok(exit)
 }
 
 /// Shows the plan, and carries that plan out if that is wanted.

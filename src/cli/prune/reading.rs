@@ -14,7 +14,7 @@ use crate::operations::delete::Place;
 use crate::operations::filter::Filter;
 use crate::operations::prune::{self, Exclusions, Policy};
 use crate::operations::repositories::{self, Query};
-use crate::registry::ErrorKind;
+use crate::registry::{ErrorKind, Registry};
 
 /// By what is decided, and for how long there is time.
 pub(super) struct Reading {
@@ -62,6 +62,12 @@ impl Pruned {
     /// The plans.
     pub fn plans(&self) -> impl Iterator<Item = &crate::operations::plan::RepositoryPlan> {
         self.prepared.iter().map(|part| &part.plan)
+    }
+
+    /// The repositories in which something is to go.
+    pub fn places(&self) -> Vec<(Arc<dyn Registry>, Repository)> {
+        let changed = self.prepared.iter().filter(|part| !part.plan.steps.is_empty());
+        changed.map(|part| (Arc::clone(&part.registry), part.plan.repository.0.clone())).collect()
     }
 
     /// How the command ends if all that can be done is done.

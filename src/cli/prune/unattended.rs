@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::reading::Reading;
-use super::{Args, carry_out};
+use super::{Args, finish};
 use crate::catalogue::{Catalogue, Entry, Name, State};
 use crate::cli::args::DestroyArgs;
 use crate::cli::error::{exit_of_failed, explain};
@@ -139,7 +139,7 @@ fn one(name: &Name, args: &Args, until: Option<Instant>, context: &Context) -> a
     let pruned = reading.read(parts, context)?;
     let hit = pruned.failed.iter().find(|failure| failure.exit == Exit::Credential).map(|failure| failure.exit);
     let destroy = DestroyArgs { yes: !args.destroy.dry_run, ..args.destroy.clone() };
-    let exit = carry_out(pruned, &destroy, &args.limits, until, context)?;
+    let exit = finish(pruned, args, &destroy, until, context)?;
     Ok(hit.filter(|_| exit != Exit::Done).unwrap_or(exit))
 }
 

@@ -74,3 +74,16 @@ fn what_is_attached_is_a_tree() {
         lab.run("referrers app:nope").fails(3);
     }
 }
+
+#[test]
+fn prune_looks_afterwards_if_asked() {
+    let lab = Lab::honest();
+    let one = lab.image(&["old"], "one");
+    lab.image(&["new"], "two");
+    lab.run("prune app --match old --older-than 0s --yes --verify").succeeds().says("nothing is broken");
+    assert!(!lab.has(&one));
+    let gone = Digest::sha256(b"gone");
+    lab.index(&["hole"], &[&gone]);
+    lab.image(&["old"], "three");
+    lab.run("prune app --match old --older-than 0s --yes --verify").exits(10).says("lists sha256:");
+}
