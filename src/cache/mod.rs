@@ -53,6 +53,11 @@ impl Cache {
         Cache { folder: folder.into().join("content"), hits: AtomicU64::new(0), written: Mutex::default() }
     }
 
+    /// Where something else goes that is kept between runs and may be deleted at any time.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.folder.with_file_name(name)
+    }
+
     /// How often something was found in this run.
     pub fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
