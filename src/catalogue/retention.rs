@@ -19,6 +19,11 @@ impl Glob {
         &self.0
     }
 
+    /// The pattern that fits every name.
+    pub fn everything() -> Glob {
+        Glob("**".to_owned())
+    }
+
     /// Something that tells whether names fit.
     pub fn matcher(&self) -> globset::GlobMatcher {
         compile(&self.0).expect("checked when it was read").compile_matcher()
@@ -171,17 +176,8 @@ impl TryFrom<Written> for RetentionRule {
     fn try_from(written: Written) -> Result<RetentionRule, Invalid> {
         let Written { repositories, keep_last, keep_within, keep, keep_regex, keep_semver, .. } = written;
         let Written { group_by, matching, older_than, not_pulled_for, untagged, orphaned_referrers, .. } = written;
-        let keeps =
-            keep_last.is_some() || keep_within.is_some() || !keep.is_empty() || keep_regex.is_some() || keep_semver.is_some();
-        if !(keeps || older_than.is_some() || not_pulled_for.is_some() || untagged || orphaned_referrers) {
-            return Err(Invalid::new("a retention rule has to say what to keep or what to delete")
-                .hint("add keep_last, keep_within, keep, older_than or untagged"));
-        }
-        if group_by.is_some() && keep_last.is_none() {
-            return Err(Invalid::new("group_by needs keep_last: it says per what to count"));
-        }
-        let repositories = repositories.unwrap_or_else(|| Glob("**".to_owned()));
-        Ok(RetentionRule {
+        let repositories = repositories.unwrap_or_else(Glob::everything);
+        RetentionRule {
             repositories,
             keep_last,
             keep_within,
@@ -194,7 +190,37 @@ impl TryFrom<Written> for RetentionRule {
             not_pulled_for,
             untagged,
             orphaned_referrers,
-        })
+        }
+        .checked()
+    }
+}
+
+impl RetentionRule {
+    /// The rule, if it says anything and all of it makes sense.
+    ///
+    /// # Errors
+    /// When it doesn't.
+    pub fn checked(self) -> Result<RetentionRule, Invalid> {
+        let counts = self.keep_last.is_some() || self.keep_within.is_some() || self.keep_semver.is_some();
+        let keeps = counts || !self.keep.is_empty() || self.keep_regex.is_some();
+        let ages = self.older_than.is_some() || self.not_pulled_for.is_some();
+        if !(keeps || ages || self.untagged || self.orphaned_referrers) {
+            return Err(Invalid::new("a retention rule has to say what to keep or what to delete")
+                .hint("add keep_last, keep_within, keep, older_than or untagged"));
+        }
+        if self.group_by.is_some() && self.keep_last.is_none() {
+            return Err(Invalid::new("group_by needs keep_last: it says per what to count"));
+        }
+        if let Some(pattern) = self.group_by.as_ref().filter(|pattern| pattern.regex().captures_len() < 2) {
+            return Err(Invalid::value(pattern.as_str(), "a group_by", "it captures nothing")
+                .hint("put what tells groups apart into parentheses: '(.+)-[0-9]+'"));
+        }
+        Ok(self)
+    }
+
+    /// Whether it is for a repository, by its full name.
+    pub fn is_for(&self, repository: &str) -> bool {
+        self.repositories.matcher().is_match(repository)
     }
 }
 
@@ -286,6 +312,7 @@ mod tests {
             "keep_regex=a)(b",
             "keep_lst=3",
             "group_by=(.*) older_than=1d",
+            "group_by=.* keep_last=1",
         ] {
             assert!(bad.parse::<RetentionRule>().is_err(), "{bad}");
         }

@@ -64,7 +64,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         }
         prepared.push(Prepared { registry: opened.registry, plan: part.clone() });
     }
-    destroy::carry_out(prepared, plan, &Way { yes: args.yes, saved: true, no_undo: args.undo.no_undo }, context)
+    destroy::carry_out(prepared, plan, &Way { yes: args.yes, saved: true, no_undo: args.undo.no_undo, until: None }, context)
 }
 
 fn read(path: &PathBuf) -> anyhow::Result<Plan> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
+use tokio::runtime::Runtime;
 
 use super::{Environment, Exit, Globals, Refusal};
 use crate::cache::Cache;
@@ -30,6 +31,8 @@ pub struct Context {
     pub now: Timestamp,
     /// See [`Context::wallet`].
     pub(super) wallet: OnceLock<Arc<Wallet>>,
+    /// See [`Context::runtime`].
+    pub(super) runtime: OnceLock<Runtime>,
     /// See [`Context::cache`].
     pub(super) cache: OnceLock<Option<Arc<Cache>>>,
 }
@@ -42,7 +45,7 @@ impl Context {
 
     /// Runs network work that can be given up at any moment: Ctrl-C ends it with exit 130.
     pub fn block_on<T>(&self, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-        runtime()?.block_on(async {
+        self.runtime()?.block_on(async {
             tokio::select! {
                 result = work => result,
                 _ = tokio::signal::ctrl_c() => Err(Refusal::new(Exit::Interrupted, "interrupted; nothing was changed").into()),
@@ -52,7 +55,7 @@ impl Context {
 
     /// Runs work that changes things: Ctrl-C asks it to stop after the step under way, a second one gives it up.
     pub fn block_on_changes<T>(&self, work: impl AsyncFnOnce(Stop) -> anyhow::Result<T>) -> anyhow::Result<T> {
-        runtime()?.block_on(async {
+        self.runtime()?.block_on(async {
             let stop = Stop::default();
             let asked = stop.clone();
             let interrupts = async {
@@ -70,13 +73,18 @@ impl Context {
 
     /// Waits for Ctrl-C, which is how a server is told to end.
     pub fn until_interrupted(&self) -> anyhow::Result<()> {
-        Ok(runtime()?.block_on(tokio::signal::ctrl_c())?)
+        Ok(self.runtime()?.block_on(tokio::signal::ctrl_c())?)
     }
-}
 
-/// One thread is enough for a client that waits, and starts in no time; a library caller has no part in this.
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+    /// What all network work of the run is done on, so that connections last from one piece of work to the next. One thread is enough for a
+    /// client that waits, and starts in no time.
+    fn runtime(&self) -> anyhow::Result<&Runtime> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(self.runtime.get_or_init(|| runtime))
+    }
 }
 
 /// Says that the person wants to stop. Work looks at it between steps.

@@ -28,7 +28,11 @@ const TOUR: &[(&str, &[&str])] = &[
     ("What does the registry hold?", &["repo", "list"]),
     ("Tags with what they point at, newest first.", &["tag", "list", "team/web", "--details", "--sort", "-created"]),
     ("One of them in full: platforms, layers, what is attached.", &["inspect", "team/web:latest"]),
-    ("Before anything is deleted there is a plan.", &["tag", "delete", "team/web:v2.4.1", "--dry-run"]),
+    (
+        "Rules say what may go, and what anything needs stays.",
+        &["prune", "team/api", "--match", "ci-*", "--keep-last", "12", "--older-than", "30d", "--dry-run"],
+    ),
+    ("A single tag goes by a plan too.", &["tag", "delete", "team/web:v2.4.1", "--dry-run"]),
     ("A tag is only a tag: latest stays, and so does the image.", &["tag", "delete", "team/web:v2.4.1", "--yes"]),
     ("For a script: names only, or -o json for everything.", &["tag", "list", "team/web", "-q"]),
     ("The wrong one? What goes is kept for a while, and can be put back.", &["undo"]),
@@ -46,7 +50,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let tour = std::iter::once((first.0, &first.1[..])).chain(TOUR.iter().copied());
     for (number, (what, words)) in tour.enumerate() {
         let gap = if number == 0 { "" } else { "\n" };
-        context.printer.write(format!("{gap}# {what}\n$ regctl {}\n", words.join(" ")).as_bytes())?;
+        let typed: Vec<String> =
+            words.iter().map(|word| if word.contains('*') { format!("'{word}'") } else { (*word).to_owned() }).collect();
+        context.printer.write(format!("{gap}# {what}\n$ regctl {}\n", typed.join(" ")).as_bytes())?;
         let ended = child(home.path())?.args(words).status()?;
         if !ended.success() {
             let command = words.join(" ");

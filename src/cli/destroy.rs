@@ -1,13 +1,15 @@
 //! The way of every command that deletes: show the plan, ask, carry out that same plan, tell what happened.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context as _;
 
 use super::args::DestroyArgs;
 use super::error::exit_of;
-use super::{Context, Exit, Refusal, prompt};
+use super::{Context, Exit, Refusal, prompt, series};
 use crate::journal::{self, Journal, RunId};
 use crate::operations::apply::{self, Applied, Conditions, Done, Learnt, Newcomers, Outcome};
 use crate::operations::plan::{Otherwise, Plan, PlannedTag, RepositoryPlan, Step, VERSION};
@@ -28,11 +30,8 @@ pub fn run(prepared: Vec<Prepared>, args: &DestroyArgs, context: &Context) -> an
         Plan { version: VERSION, made_at: context.now, repositories: prepared.iter().map(|part| part.plan.clone()).collect() };
     tell_gone(&plan, context);
     if let Some(path) = &args.plan {
-        let text = serde_json::to_string_pretty(&plan)?;
-        fs::write(path, text + "\n").with_context(|| format!("can't save the plan to {}", path.display()))?;
         show(&plan, context)?;
-        context.printer.done(format!("saved the plan to {}; nothing has changed", path.display()));
-        context.printer.hint(format!("regctl apply-plan {}", path.display()));
+        save(&plan, path, context)?;
         return Ok(Exit::Done);
     }
     let for_people = !context.globals.output.is_machine();
@@ -43,7 +42,16 @@ pub fn run(prepared: Vec<Prepared>, args: &DestroyArgs, context: &Context) -> an
         context.printer.note("This is a plan, nothing has changed.");
         return Ok(Exit::Done);
     }
-    carry_out(prepared, plan, &Way { yes: args.yes, saved: false, no_undo: args.undo.no_undo }, context)
+    carry_out(prepared, plan, &Way { yes: args.yes, saved: false, no_undo: args.undo.no_undo, until: None }, context)
+}
+
+/// Saves a plan for `apply-plan`.
+pub fn save(plan: &Plan, path: &Path, context: &Context) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(plan)?;
+    fs::write(path, text + "\n").with_context(|| format!("can't save the plan to {}", path.display()))?;
+    context.printer.done(format!("saved the plan to {}; nothing has changed", path.display()));
+    context.printer.hint(format!("regctl apply-plan {}", path.display()));
+    Ok(())
 }
 
 /// In which way plans are carried out.
@@ -55,6 +63,8 @@ pub struct Way {
     pub saved: bool,
     /// Without keeping what goes.
     pub no_undo: bool,
+    /// When no further step is to begin.
+    pub until: Option<Instant>,
 }
 
 /// Asks, and carries plans out.
@@ -72,8 +82,9 @@ pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Conte
     let journal: &dyn Journal = run.as_ref().map_or(&journal::Nothing, |run| run);
     let progress = context.printer.progress("deleting");
     let tick = |done, total| progress.tick(done, total);
+    let is_over = || way.until.is_some_and(|until| Instant::now() >= until);
     let applied = context.block_on_changes(async |stop| {
-        let stop = || stop.is_asked();
+        let stop = || stop.is_asked() || is_over();
         let conditions = Conditions { journal, learnt: &Learnt::default(), stop: &stop, tick: &tick };
         let mut applied = Applied::default();
         for part in &prepared {
@@ -122,7 +133,11 @@ pub fn show(plan: &Plan, context: &Context) -> anyhow::Result<()> {
     if plan.is_empty() && !context.globals.output.is_machine() {
         return Ok(());
     }
-    context.printer.report(plan, || View::Text(plan.repositories.iter().map(text).collect()))?;
+    context.printer.report(plan, || {
+        View::Text(
+            plan.repositories.iter().map(|part| if series::is_by_rules(part) { series::text(part) } else { text(part) }).collect(),
+        )
+    })?;
     for warning in plan.repositories.iter().flat_map(|part| &part.warnings) {
         context.printer.warn(warning);
     }

@@ -37,6 +37,11 @@ impl Refusal {
         Refusal::new(Exit::Usage, message)
     }
 
+    /// How it ends the program.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// Adds something to try next.
     pub fn hint(mut self, hint: impl Into<String>) -> Refusal {
         self.hints.push(hint.into());

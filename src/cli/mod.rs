@@ -43,18 +43,23 @@ mod manifest;
 mod open;
 mod pin;
 pub mod prompt;
+mod prune;
 mod purge;
+mod referrers;
 mod remove;
 mod repo;
 mod restore;
 mod schedule;
 mod search;
+mod series;
 mod serve;
 mod set_default;
+mod space;
 mod tag;
 mod token;
 mod undo;
 mod update;
+mod verify;
 mod wallet;
 
 use std::ffi::OsString;
@@ -109,6 +114,8 @@ enum Command {
     #[command(subcommand, alias = "tags")]
     Tag(tag::Command),
     Inspect(inspect::Args),
+    Referrers(referrers::Args),
+    Verify(verify::Args),
     Search(search::Args),
     #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
@@ -117,6 +124,7 @@ enum Command {
     ApplyPlan(apply_plan::Args),
     #[command(subcommand)]
     Schedule(schedule::Command),
+    Prune(prune::Args),
     History(history::Args),
     Undo(undo::Args),
     Check(check::Args),
@@ -157,6 +165,8 @@ impl Command {
             Command::Repo(command) => command.run(context),
             Command::Tag(command) => command.run(context),
             Command::Inspect(args) => inspect::run(args, context),
+            Command::Referrers(args) => referrers::run(args, context),
+            Command::Verify(args) => verify::run(args, context),
             Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
@@ -171,6 +181,7 @@ impl Command {
             Command::Login(args) => login::run(args, context),
             Command::Logout(args) => logout::run(args, context),
             Command::Man(args) => man::run(args, context),
+            Command::Prune(args) => prune::run(args, context),
             Command::Serve(args) => serve::run(args, context),
             Command::Token(args) => token::run(args, context),
             Command::Image(command) => command.run(context),
@@ -200,13 +211,17 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         show_requests(cli.globals.verbose);
     }
     let (printer, now) = (Arc::new(printer), environment.now());
+    let mut globals = cli.globals;
+    // what is remembered may be gone from the server, which is what is asked here
+    globals.no_cache |= matches!(cli.command, Command::Verify(_));
     let context = Context {
         printer,
-        globals: cli.globals,
+        globals,
         environment,
         command_line: journal::command_line(&args),
         now,
         wallet: OnceLock::new(),
+        runtime: OnceLock::new(),
         cache: OnceLock::new(),
         stats: Arc::default(),
         password: OnceLock::new(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::TargetArgs;
 use super::{Context, Exit, Refusal, prompt};
-use crate::catalogue::{Address, Catalogue, Entry, Name, Place, Target, TargetOptions};
+use crate::catalogue::{Address, Catalogue, Entry, Name, Place, RetentionRule, Target, TargetOptions};
 use crate::connect::Way;
 use crate::credentials::Credential;
 use crate::oci::{Digest, Repository, Selector, Tag};
@@ -56,7 +56,56 @@ pub struct OpenedRepository {
     pub repository: Repository,
 }
 
+/// A registry of which all, or some repositories, were meant.
+pub struct OpenedPart {
+    /// The registry.
+    pub opened: OpenedRegistry,
+    /// Its name in the catalogue, if it is there.
+    pub entry: Option<Name>,
+    /// The rules that its entry has for cleaning up.
+    pub retention: Vec<RetentionRule>,
+    /// The repositories that were named; `None` means all.
+    pub repositories: Option<Vec<Repository>>,
+}
+
 impl Context {
+    /// Registries and repositories in any mixture; the default registry when none is named. Each registry is opened once.
+    pub fn open_parts(&self, args: &TargetArgs, texts: &[String]) -> anyhow::Result<Vec<OpenedPart>> {
+        let catalogue = self.catalogue()?;
+        let shell_default = self.shell_default();
+        let options = self.options(args, shell_default.as_deref());
+        let mut wanted: Vec<(Place, Option<Vec<Repository>>)> = Vec::new();
+        if texts.is_empty() {
+            wanted.push((catalogue.target_registry(None, &options)?.place, None));
+        }
+        for text in texts {
+            let target = catalogue.target(text, &options)?;
+            if target.tag.is_some() || target.digest.is_some() {
+                return Err(
+                    Refusal::usage(format!("`{text}` names one image; this command takes registries and repositories")).into()
+                );
+            }
+            let at = wanted.iter().position(|(place, _)| *place == target.place).unwrap_or_else(|| {
+                wanted.push((target.place.clone(), Some(Vec::new())));
+                wanted.len() - 1
+            });
+            match (&mut wanted[at].1, target.repository) {
+                (Some(named), Some(repository)) if !named.contains(&repository) => named.push(repository),
+                (Some(_), Some(_)) | (None, _) => {}
+                (all, None) => *all = None,
+            }
+        }
+        let alone = wanted.len() == 1;
+        let open = |(place, repositories): (Place, Option<Vec<Repository>>)| {
+            let opened = self.open_place(&catalogue, &place, self.explicit(args)?, alone)?;
+            let entry = if let Place::Entry(name) = place { Some(name) } else { None };
+            let known = entry.as_ref().and_then(|name| catalogue.get(name.as_str()));
+            let retention = known.map(|entry| entry.retention.clone()).unwrap_or_default();
+            Ok(OpenedPart { opened, entry, retention, repositories })
+        };
+        wanted.into_iter().map(open).collect()
+    }
+
     /// A whole registry: by name, or the default one.
     pub fn open_registry(&self, args: &TargetArgs, text: Option<&str>) -> anyhow::Result<OpenedRegistry> {
         let catalogue = self.catalogue()?;
@@ -66,20 +115,20 @@ impl Context {
                 .hint(format!("regctl tag list {}", text.unwrap_or_default()))
                 .into());
         }
-        self.open_place(&catalogue, &target.place, self.explicit(args)?)
+        self.open_place(&catalogue, &target.place, self.explicit(args)?, true)
     }
 
     /// A repository.
     pub fn open_repository(&self, args: &TargetArgs, text: &str) -> anyhow::Result<OpenedRepository> {
         let (catalogue, place, repository) = self.find_repository(args, text)?;
-        let opened = self.open_place(&catalogue, &place, self.explicit(args)?)?;
+        let opened = self.open_place(&catalogue, &place, self.explicit(args)?, true)?;
         Ok(OpenedRepository { registry: opened.registry, address: opened.address, repository })
     }
 
     /// A repository and the way to its registry.
     pub fn open_way(&self, args: &TargetArgs, text: &str) -> anyhow::Result<(Way, Repository)> {
         let (catalogue, place, repository) = self.find_repository(args, text)?;
-        Ok((self.way(&catalogue, &place, self.explicit(args)?)?, repository))
+        Ok((self.way(&catalogue, &place, self.explicit(args)?, true)?, repository))
     }
 
     fn find_repository(&self, args: &TargetArgs, text: &str) -> anyhow::Result<(Catalogue, Place, Repository)> {
@@ -115,7 +164,7 @@ impl Context {
     pub fn open_planned(&self, registry: &str, repository: &Repository) -> anyhow::Result<OpenedRepository> {
         let catalogue = self.catalogue()?;
         let target = catalogue.target_registry(Some(registry), &TargetOptions::default())?;
-        let opened = self.open_place(&catalogue, &target.place, None)?;
+        let opened = self.open_place(&catalogue, &target.place, None, true)?;
         Ok(OpenedRepository { registry: opened.registry, address: opened.address, repository: repository.clone() })
     }
 
@@ -129,12 +178,19 @@ impl Context {
                 .into());
         };
         let tag = target.tag.clone().or_else(|| if let Selector::Tag(tag) = &selector { Some(tag.clone()) } else { None });
-        let opened = self.open_place(&catalogue, &target.place, self.explicit(args)?)?;
+        let opened = self.open_place(&catalogue, &target.place, self.explicit(args)?, true)?;
         Ok(Opened { registry: opened.registry, address: opened.address, repository, selector, tag, digest: target.digest })
     }
 
-    fn open_place(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>) -> anyhow::Result<OpenedRegistry> {
-        let registry = Arc::clone(self.way(catalogue, place, explicit)?.registry());
+    /// `alone` says that no other registry is in play.
+    fn open_place(
+        &self,
+        catalogue: &Catalogue,
+        place: &Place,
+        explicit: Option<Credential>,
+        alone: bool,
+    ) -> anyhow::Result<OpenedRegistry> {
+        let registry = Arc::clone(self.way(catalogue, place, explicit, alone)?.registry());
         Ok(match place {
             Place::AdHoc(address) => {
                 OpenedRegistry { registry, address: address.to_string(), namespace: None, configured: Vec::new() }
@@ -152,7 +208,7 @@ impl Context {
     }
 
     /// The way to a registry, unless its state forbids to go it.
-    fn way(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>) -> anyhow::Result<Way> {
+    fn way(&self, catalogue: &Catalogue, place: &Place, explicit: Option<Credential>, alone: bool) -> anyhow::Result<Way> {
         let connector = self.connector(explicit);
         let name = match place {
             Place::AdHoc(address) => return Ok(connector.ad_hoc_way(address)?),
@@ -160,7 +216,7 @@ impl Context {
         };
         let entry = catalogue.usable(name)?;
         self.warn_of_unverified(name, entry);
-        Ok(connector.way(name, entry, true)?)
+        Ok(connector.way(name, entry, alone)?)
     }
 
     /// Says so at every use, when certificates are not verified (SPEC §3).

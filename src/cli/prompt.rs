@@ -16,11 +16,26 @@ pub fn is_interactive() -> bool {
 /// Exit 8 when nobody can be asked.
 pub fn confirm(question: &str) -> anyhow::Result<bool> {
     if !is_interactive() {
-        return Err(Refusal::new(Exit::Refused, "not confirmed: nobody can be asked here")
-            .hint("add --yes to go ahead, or --dry-run to see the plan")
-            .into());
+        return Err(nobody());
     }
     Ok(matches!(ask(&format!("{question} [y/N] "))?.to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Asks to type a name; anything but that name is no.
+///
+/// # Errors
+/// Exit 8 when nobody can be asked.
+pub fn confirm_by_typing(question: &str, name: &str) -> anyhow::Result<bool> {
+    if !is_interactive() {
+        return Err(nobody());
+    }
+    Ok(ask(&format!("{question} Type {name} to go ahead: "))? == name)
+}
+
+fn nobody() -> anyhow::Error {
+    Refusal::new(Exit::Refused, "not confirmed: nobody can be asked here")
+        .hint("add --yes to go ahead, or --dry-run to see the plan")
+        .into()
 }
 
 /// Asks for a line of text.

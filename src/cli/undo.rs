@@ -11,7 +11,7 @@ use crate::output::{Column, Failed, List, Table};
 /// Put back what a run deleted
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Manifests and tags come back as they were, byte for byte, as long as the server still holds their blobs: until its garbage
+    after_help = "Manifests and tags come back as they were, byte for byte, as long as the server still holds their blobs: until its garbage \
 collection has run. A tag that is on something else by now stays there (exit 4; --force takes it back). To do it twice does no harm.
 
 Examples:

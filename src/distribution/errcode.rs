@@ -66,10 +66,11 @@ impl ServerError {
             };
             return ServerError { code: find(CODES), message: find(MESSAGES) };
         };
-        let message = text(first, "message");
+        // Huawei writes the names in its own way
+        let message = text(first, "message").or_else(|| text(first, "errorMessage"));
         let detail = first.get("detail").and_then(Value::as_str).filter(|text| !text.is_empty()).map(clean);
         ServerError {
-            code: text(first, "code"),
+            code: text(first, "code").or_else(|| text(first, "errorCode")),
             message: match (message, detail) {
                 (Some(message), Some(detail)) if message != detail => Some(format!("{message} ({detail})")),
                 (message, detail) => message.or(detail),

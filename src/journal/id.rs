@@ -38,7 +38,7 @@ impl fmt::Display for RunId {
 impl FromStr for RunId {
     type Err = String;
 
-    /// Only what [`RunId::random`] makes, so that a name can stand in a path.
+    /// Only what a new id looks like, so that a name can stand in a path.
     fn from_str(text: &str) -> Result<RunId, String> {
         let text = text.to_ascii_lowercase();
         let fits = (SHORTEST..=LONGEST).contains(&text.len()) && text.bytes().all(|letter| LETTERS.contains(&letter));

@@ -52,4 +52,9 @@ impl Descriptor {
     pub fn is_attestation(&self) -> bool {
         self.annotations.get("vnd.docker.reference.type").is_some_and(|kind| kind == "attestation-manifest")
     }
+
+    /// The digest of the image that it is an attestation of.
+    pub fn attests(&self) -> Option<&str> {
+        self.annotations.get("vnd.docker.reference.digest").map(String::as_str).filter(|_| self.is_attestation())
+    }
 }

@@ -38,6 +38,7 @@ impl Place<'_> {
             keeps: Vec::new(),
             gone: Vec::new(),
             warnings: Vec::new(),
+            bytes: None,
         }
     }
 }
@@ -230,6 +231,7 @@ mod tests {
             keeps: vec![],
             gone: vec![],
             warnings: vec![],
+            bytes: None,
         }
     }
 

@@ -415,7 +415,7 @@ async fn cosign_referrer(content: &Content<'_>, tag: Tag) -> Result<Option<Refer
 }
 
 /// What an attached artifact is for, in one word.
-fn purpose(artifact_type: Option<&str>) -> String {
+pub(super) fn purpose(artifact_type: Option<&str>) -> String {
     let Some(kind) = artifact_type else { return "artifact".into() };
     let has = |words: &[&str]| words.iter().any(|word| kind.contains(word));
     match () {

@@ -5,6 +5,7 @@
 //! deletes.
 
 pub mod apply;
+pub mod attached;
 pub mod check;
 mod content;
 pub mod delete;
@@ -15,11 +16,13 @@ pub mod inspect;
 pub mod inventory;
 mod placeholder;
 pub mod plan;
+pub mod prune;
 pub mod removal;
 pub mod repositories;
 pub mod search;
 pub mod tags;
 pub mod undo;
+pub mod verify;
 
 pub use content::Content;
 

@@ -40,6 +40,9 @@ pub struct RepositoryPlan {
     pub gone: Vec<String>,
     /// What a person should know first.
     pub warnings: Vec<String>,
+    /// Bytes that nothing in the repository refers to afterwards, where that was worked out.
+    #[serde(default)]
+    pub bytes: Option<u64>,
 }
 
 /// A repository's name that was checked on its way in, also from a file.
@@ -109,6 +112,9 @@ pub enum Step {
         tags: Vec<PlannedTag>,
         /// Steps of a lower stage come first: indexes before what they list.
         stage: u32,
+        /// The rule that decided, where rules did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// Referrers go from the list behind a fallback tag, because they are about to be deleted and their subject is not. The list that
     /// this supersedes goes too.
@@ -217,11 +223,12 @@ mod tests {
                         siblings: vec![tag("latest")],
                         otherwise: Otherwise::Refuse { indexes: vec![] },
                     },
-                    Step::DeleteManifest { digest: Digest::sha256(b"2"), tags: vec![], stage: 1 },
+                    Step::DeleteManifest { digest: Digest::sha256(b"2"), tags: vec![], stage: 1, reason: None },
                 ],
                 keeps: vec![],
                 gone: vec![],
                 warnings: vec![],
+                bytes: Some(7),
             }],
         };
         let text = serde_json::to_string(&plan).unwrap();

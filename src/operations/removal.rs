@@ -17,6 +17,7 @@ pub fn steps(inventory: &Inventory, going: &BTreeSet<Digest>) -> Vec<Step> {
         digest: digest.clone(),
         tags: inventory.tags_on(digest).map(|tag| PlannedTag(tag.tag.clone())).collect(),
         stage: first + stage,
+        reason: None,
     }));
     steps
 }
@@ -94,7 +95,7 @@ mod tests {
             Step::Unlist { referrers, stage, .. } => {
                 format!("{stage}: unlist {:?}", referrers.iter().map(number).collect::<Vec<_>>())
             }
-            Step::DeleteManifest { digest, tags, stage } => {
+            Step::DeleteManifest { digest, tags, stage, .. } => {
                 format!("{stage}: delete {} {tags:?}", number(digest)).replace(" []", "")
             }
             other => panic!("{other:?}"),

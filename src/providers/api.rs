@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::{Stream, TryStreamExt};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::Place;
@@ -173,6 +174,12 @@ pub(super) fn escaped(name: &str) -> String {
     name.replace('/', "%2F")
 }
 
+/// Reads what is only told along the way: of another type than documented it is as good as missing, and no reason to fail a whole list.
+pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> std::result::Result<Option<T>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
 /// A date as a vendor writes it; `None` for "never", for what is made up, and for what is no date: that is no reason to fail.
 pub(super) fn date(text: Option<&str>) -> Option<Timestamp> {
     text?.parse().ok().filter(|date| is_plausible_date(*date))
@@ -188,6 +195,20 @@ pub(super) fn nowhere(operation: &'static str, subject: &str, name: &str) -> Err
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_along_the_way_may_be_anything() {
+        #[derive(Deserialize)]
+        struct Told {
+            #[serde(default, deserialize_with = "lenient")]
+            size: Option<u64>,
+        }
+        for (text, size) in [("5", Some(5)), ("-5", None), ("5.5", None), ("\"5\"", None), ("null", None), ("{}", None)] {
+            let told: Told = serde_json::from_str(&format!("{{\"size\":{text}}}")).unwrap();
+            assert_eq!(told.size, size, "{text}");
+        }
+        assert_eq!(serde_json::from_str::<Told>("{}").unwrap().size, None);
+    }
 
     #[test]
     fn never_is_no_date() {

@@ -56,9 +56,9 @@ impl Provider for Artifactory {
     }
 
     /// Manifests without a tag are listed under their digests (skopeo#2346).
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         let is_tag = |entry: &TagEntry| !entry.name.starts_with("sha256:") && !entry.name.starts_with("sha256__");
-        Box::pin(v2.tags(repository).map_ok(move |page| page.into_iter().filter(is_tag).collect()))
+        Some(Box::pin(v2.tags(repository).map_ok(move |page| page.into_iter().filter(is_tag).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 
 use super::Place;
-use super::api::date;
+use super::api::{date, lenient};
 use super::provider::{Pages, Provider, Vendor};
 use crate::distribution::{Quirks, V2, error, json};
 use crate::oci::{Repository, Tag, null_as_default};
@@ -45,7 +45,9 @@ struct Tags {
 #[serde(rename_all = "camelCase")]
 struct Tagged {
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     digest: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     last_update_time: Option<String>,
 }
 
@@ -69,7 +71,7 @@ impl Provider for Azure {
         Capabilities { untag: Support::Api, delete_repository: Support::Api, ..v2 }
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         let subject = v2.subject(repository, "");
         let request: Request = v2.client().request(Method::GET, &format!("/acr/v1/{repository}/_tags"));
         let request = request.scope(Scope::repository(repository.as_str(), &["metadata_read"])).limit(LIST_LIMIT);
@@ -79,7 +81,7 @@ impl Provider for Azure {
         };
         let listing = Listing { request, page_size: Some(PAGE) };
         let tags = pages(v2.client(), listing, read, |tag: &Tagged| tag.name.as_str());
-        tags.map_ok(|page| page.into_iter().map(entry).collect()).boxed()
+        Some(tags.map_ok(|page| page.into_iter().map(entry).collect()).boxed())
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Place;
-use super::api::{Api, Keyed, date, nowhere};
+use super::api::{Api, Keyed, date, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -75,11 +75,17 @@ struct Listed {
 #[derive(Deserialize)]
 struct Tagged {
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     digest: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     media_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     full_size: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     last_updated: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     tag_last_pushed: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     tag_last_pulled: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     images: Vec<Image>,
@@ -87,8 +93,11 @@ struct Tagged {
 
 #[derive(Deserialize)]
 struct Image {
+    #[serde(default, deserialize_with = "lenient")]
     architecture: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     os: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     variant: Option<String>,
 }
 
@@ -137,15 +146,14 @@ impl Provider for Dockerhub {
         })
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
-        let (Some(api), Some((namespace, name))) = (&self.api, repository.as_str().split_once('/')) else {
-            return v2.tags(repository);
-        };
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
+        let api = self.api.as_ref()?;
+        let (namespace, name) = repository.as_str().split_once('/')?;
         let first = api.request(Method::GET, &format!("/v2/namespaces/{namespace}/repositories/{name}/tags"));
         let entries =
             |page: Page<Tagged>| page.results.into_iter().map(|tag| Keyed { key: tag.name.clone(), value: tag }).collect();
         let tags = api.list(first.query("page_size", PAGE), CURSOR, TAGS, v2.subject(repository, ""), entries);
-        Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect()))
+        Some(Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::Place;
-use super::api::{Api, Keyed, date};
+use super::api::{Api, Keyed, date, lenient};
 use super::derived::ecr::{ECR_USER, MEDIA_TYPE, TEMPORARY, usual_api};
 use super::detect::ECR_PUBLIC;
 use super::provider::{Pages, Provider, Vendor};
@@ -120,12 +120,17 @@ struct Images {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Image {
+    #[serde(default, deserialize_with = "lenient")]
     image_digest: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     image_tags: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
     image_size_in_bytes: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     image_pushed_at: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
     last_recorded_pull_time: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
     image_manifest_media_type: Option<String>,
 }
 
@@ -138,7 +143,9 @@ struct Deleted {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Failure {
+    #[serde(default, deserialize_with = "lenient")]
     failure_code: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     failure_reason: Option<String>,
 }
 
@@ -243,7 +250,7 @@ impl Provider for Ecr {
         self.list(TARGET, json!({ "maxResults": PAGE }), LIST, v2.name().to_owned(), entries)
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
         let document = json!({ "repositoryName": repository.as_str(), "maxResults": PAGE, "filter": { "tagStatus": "TAGGED" } });
         let entries = |page: Images| {
@@ -251,7 +258,7 @@ impl Provider for Ecr {
             keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
         };
         let images = self.list(TARGET, document, TAGS, v2.subject(repository, ""), entries);
-        Box::pin(images.map_ok(|page: Vec<Image>| page.into_iter().flat_map(tags_of).collect()))
+        Some(Box::pin(images.map_ok(|page: Vec<Image>| page.into_iter().flat_map(tags_of).collect())))
     }
 
     /// With its last tag an image goes too; that is ECR's way.

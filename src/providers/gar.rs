@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Place;
-use super::api::{Api, date, escaped, nowhere};
+use super::api::{Api, date, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2, error, json};
@@ -60,23 +60,29 @@ struct TagList {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Manifest {
+    #[serde(default, deserialize_with = "lenient")]
     image_size_bytes: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     media_type: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     tag: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
     time_uploaded_ms: Option<String>,
 }
 
 /// Work that goes on after the answer.
 #[derive(Deserialize)]
 struct Operation {
+    #[serde(default, deserialize_with = "lenient")]
     name: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     done: Option<bool>,
     error: Option<Status>,
 }
 
 #[derive(Deserialize)]
 struct Status {
+    #[serde(default, deserialize_with = "lenient")]
     message: Option<String>,
 }
 
@@ -89,7 +95,7 @@ impl Provider for Gar {
         }
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         let subject = v2.subject(repository, "");
         let request = v2.client().request(Method::GET, &format!("/v2/{repository}/tags/list")).limit(LIST_LIMIT);
         let request = request.scope(Scope::repository(repository.as_str(), &["pull"]));
@@ -98,7 +104,7 @@ impl Provider for Gar {
             false => Err(error(answer, TAGS, subject.as_str())),
         };
         let listing = Listing { request, page_size: Some(PAGE) };
-        pages(v2.client(), listing, read, |tag: &TagEntry| tag.name.as_str()).boxed()
+        Some(pages(v2.client(), listing, read, |tag: &TagEntry| tag.name.as_str()).boxed())
     }
 
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {

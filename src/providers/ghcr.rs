@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::Place;
-use super::api::{Api, Keyed, date, escaped, nowhere};
+use super::api::{Api, Keyed, date, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -72,7 +72,9 @@ struct PackageVersion {
     id: u64,
     /// The digest.
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     created_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     updated_at: Option<String>,
     metadata: Option<Metadata>,
 }
@@ -181,8 +183,8 @@ impl Provider for Ghcr {
         })
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
-        Box::pin(self.versions(v2, repository, TAGS).map_ok(|page| page.into_iter().flat_map(tags_of).collect()))
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
+        Some(Box::pin(self.versions(v2, repository, TAGS).map_ok(|page| page.into_iter().flat_map(tags_of).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::Place;
-use super::api::{Api, Keyed, escaped, nowhere};
+use super::api::{Api, Keyed, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -60,6 +60,7 @@ struct Listed {
     id: u64,
     project_id: u64,
     path: String,
+    #[serde(default, deserialize_with = "lenient")]
     status: Option<String>,
 }
 
@@ -155,6 +156,10 @@ impl Provider for Gitlab {
                     Err(Error::new(ErrorKind::NotFound, LIST, v2.name())
                         .because(format!("GitLab shows no group or project {namespace} to this credential")))?;
                 }
+            } else if v2.client().username().await?.is_none() {
+                // GitLab would show a stranger's projects: none
+                Err(Error::new(ErrorKind::CredentialMissing, LIST, v2.name())
+                    .because("GitLab lists the registries of a group, or of the projects of whoever is signed in"))?;
             } else {
                 let first = api.request(Method::GET, "/v4/projects");
                 let first = first.query("membership", "true").query("simple", "true").query("per_page", PAGE);

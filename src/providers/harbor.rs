@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use serde::Deserialize;
 
 use super::Place;
-use super::api::{Api, Keyed, date};
+use super::api::{Api, Keyed, date, lenient};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -62,9 +62,13 @@ struct Listed {
 #[derive(Deserialize)]
 struct Artifact {
     digest: String,
+    #[serde(default, deserialize_with = "lenient")]
     size: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     manifest_media_type: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     push_time: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     pull_time: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     tags: Vec<Tagged>,
@@ -73,12 +77,15 @@ struct Artifact {
 #[derive(Deserialize)]
 struct Tagged {
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     push_time: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     pull_time: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct SystemInfo {
+    #[serde(default, deserialize_with = "lenient")]
     harbor_version: Option<String>,
 }
 
@@ -107,14 +114,14 @@ impl Provider for Harbor {
         self.api.list(first, cursor, LIST, v2.name().to_owned(), entries)
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
-        let Some(path) = path(repository) else { return v2.tags(repository) };
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
+        let path = path(repository)?;
         let first = self.api.request(Method::GET, &format!("{path}/artifacts")).header(BY_NAME, "true");
         let first = first.query("with_tag", "true").query("page", "1").query("page_size", PAGE);
         let cursor = Cursor::Number { parameter: "page", more: None };
         let entries = |page: Vec<Artifact>| page.into_iter().map(|value| Keyed { key: value.digest.clone(), value }).collect();
         let artifacts = self.api.list(first, cursor, TAGS, v2.subject(repository, ""), entries);
-        Box::pin(artifacts.map_ok(|page| page.into_iter().flat_map(tags_of).collect()))
+        Some(Box::pin(artifacts.map_ok(|page| page.into_iter().flat_map(tags_of).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

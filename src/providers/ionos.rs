@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use super::Place;
-use super::api::{Api, Keyed, date, escaped, nowhere};
+use super::api::{Api, Keyed, date, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -58,6 +58,7 @@ struct Found {
 
 #[derive(Deserialize)]
 struct FoundProperties {
+    #[serde(default, deserialize_with = "lenient")]
     hostname: Option<String>,
 }
 
@@ -83,13 +84,16 @@ struct ArtifactProperties {
     digest: String,
     #[serde(default, deserialize_with = "null_as_default")]
     tags: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
     media_type: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata {
+    #[serde(default, deserialize_with = "lenient")]
     last_pushed_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     last_pulled_at: Option<String>,
 }
 
@@ -144,9 +148,9 @@ impl Provider for Ionos {
         })
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         let repository = repository.clone();
-        Box::pin(async_stream::try_stream! {
+        Some(Box::pin(async_stream::try_stream! {
             let (api, id) = self.registry(v2, TAGS).await?;
             let path = format!("/registries/{id}/repositories/{}/artifacts", escaped(repository.as_str()));
             let first = api.request(Method::GET, &path).query("limit", PAGE);
@@ -156,7 +160,7 @@ impl Provider for Ionos {
             for await page in api.list(first, OFFSET, TAGS, v2.subject(&repository, ""), entries) {
                 yield page?.into_iter().flat_map(tags_of).collect::<Vec<_>>();
             }
-        })
+        }))
     }
 
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {

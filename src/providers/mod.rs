@@ -1,13 +1,14 @@
 //! The vendors: how they are recognised, and what they do differently.
 //!
-//! A vendor is [`Quirks`], a set of capabilities, and those few methods of [`Provider`] for which its own API is better than `/v2/`;
+//! A vendor is [`Quirks`], a set of capabilities, and those few methods of `Provider` for which its own API is better than `/v2/`;
 //! everything else is [`V2`]. How its API is signed in to, paged and repeated is data for `transport`: no file here loops over pages,
 //! waits or sees a secret. What every vendor's calls have in common is in `api`; what follows from a vendor's order rules, and when
 //! `/v2/` stands in for an API that doesn't take the credential, is in `remote`.
 //!
-//! All of them were written from the vendors' documentation and tried against fakes that behave as documented. Only distribution was
-//! tried for real.
+//! All of them were written from the vendors' documentation and tried against fakes that behave as documented. Only distribution was tried
+//! for real, and ECR's API against moto.
 
+mod acr;
 mod api;
 mod artifactory;
 mod azure;
@@ -29,6 +30,8 @@ pub mod rate_limit;
 pub mod realm;
 mod remote;
 mod sigv4;
+mod swr;
+mod tcr;
 mod zot;
 
 use std::sync::Arc;
@@ -84,6 +87,59 @@ fn vendor(kind: Kind) -> Option<Vendor> {
         Kind::Artifactory => Some(artifactory::vendor()),
         Kind::Nexus => Some(nexus::vendor()),
         Kind::Ionos => Some(ionos::vendor()),
-        Kind::Acr | Kind::Tcr | Kind::Swr | Kind::Native => None,
+        Kind::Swr => Some(swr::vendor()),
+        Kind::Acr => Some(acr::vendor()),
+        Kind::Tcr => Some(tcr::vendor()),
+        Kind::Native => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Support;
+    use crate::transport::Settings;
+
+    fn place(address: &str) -> Place {
+        let client = Client::new(Settings::new("v", address.parse().unwrap()));
+        Place { client, name: "v".into(), api_address: None, namespace: None, region: None }
+    }
+
+    /// A vendor's API elsewhere gets the credential of that vendor's registry and of no other.
+    #[test]
+    fn whose_registries_have_their_api_on_a_known_host() {
+        for (kind, address, known) in [
+            (Kind::Dockerhub, "https://registry-1.docker.io", true),
+            (Kind::Dockerhub, "https://mirror.example.com", false),
+            (Kind::Dockerhub, "https://registry-1.docker.io.evil.example", false),
+            (Kind::Ghcr, "https://ghcr.io", true),
+            (Kind::Ghcr, "https://ghcr.io.evil.example", false),
+            (Kind::Ghcr, "https://evilghcr.io", false),
+            (Kind::Gar, "https://europe-west3-docker.pkg.dev", true),
+            (Kind::Gar, "https://europe-west3-docker.pkg.dev.evil.example", false),
+            (Kind::Ionos, "https://acme.cr.de-fra.ionos.com", true),
+            (Kind::Ionos, "https://acme.cr.de-fra.ionos.com.evil.example", false),
+            (Kind::Ionos, "https://evilionos.com", false),
+            (Kind::Swr, "https://swr.cn-north-4.myhuaweicloud.com", true),
+            (Kind::Swr, "https://swr.cn-north-4.evil.example", false),
+        ] {
+            let registry = open(kind, place(address)).unwrap();
+            let has_api = registry.capabilities().delete_repository == Support::Api;
+            assert_eq!(has_api, known, "{kind} {address}");
+        }
+    }
+
+    #[test]
+    fn every_kind_but_the_plain_one_is_a_vendor() {
+        for kind in Kind::ALL {
+            assert_eq!(vendor(*kind).is_some(), *kind != Kind::Native, "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_api_without_https_is_refused() {
+        let api_address = Some("http://hub.docker.com".parse().unwrap());
+        let refused = open(Kind::Dockerhub, Place { api_address, ..place("https://registry-1.docker.io") });
+        assert_eq!(refused.err().map(|error| error.kind()), Some(crate::registry::ErrorKind::Refused));
     }
 }

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use serde::Deserialize;
 
 use super::Place;
-use super::api::{Api, Keyed, date};
+use super::api::{Api, Keyed, date, lenient};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -55,9 +55,11 @@ struct Components {
 #[derive(Deserialize)]
 struct Component {
     id: String,
+    #[serde(default, deserialize_with = "lenient")]
     repository: Option<String>,
     name: String,
     /// The tag.
+    #[serde(default, deserialize_with = "lenient")]
     version: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     assets: Vec<Asset>,
@@ -67,12 +69,15 @@ struct Component {
 #[serde(rename_all = "camelCase")]
 struct Asset {
     checksum: Option<Checksum>,
+    #[serde(default, deserialize_with = "lenient")]
     last_modified: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     last_downloaded: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Checksum {
+    #[serde(default, deserialize_with = "lenient")]
     sha256: Option<String>,
 }
 
@@ -108,9 +113,9 @@ impl Provider for Nexus {
     }
 
     /// The names that `/v2/` lists, with what the API knows of them: an index of Nexus's that lags behind must not hide a tag.
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         let repository = repository.clone();
-        Box::pin(async_stream::try_stream! {
+        Some(Box::pin(async_stream::try_stream! {
             let mut known = std::collections::HashMap::new();
             match self.components(v2, &repository, None, TAGS).try_collect::<Vec<_>>().await {
                 Ok(pages) => known.extend(pages.into_iter().flatten().filter_map(|component| Some((component.version.clone()?, component)))),
@@ -120,7 +125,7 @@ impl Provider for Nexus {
             for await page in v2.tags(&repository) {
                 yield page?.into_iter().map(|entry| described(entry, &known)).collect::<Vec<_>>();
             }
-        })
+        }))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

@@ -37,9 +37,10 @@ pub(super) trait Provider: Send + Sync {
         v2.repositories()
     }
 
-    /// The tags of a repository. When the first page fails because of who asks, `/v2/` is asked instead.
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
-        v2.tags(repository)
+    /// The tags of a repository, where something tells more of them than `/v2/` does. When the first page fails because of who asks, `/v2/`
+    /// is asked instead.
+    fn tags<'a>(&'a self, _v2: &'a V2, _repository: &Repository) -> Option<Pages<'a, TagEntry>> {
+        None
     }
 
     /// Takes one tag away.

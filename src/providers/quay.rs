@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Place;
-use super::api::{Api, Keyed};
+use super::api::{Api, Keyed, lenient};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
@@ -70,9 +70,13 @@ struct Tags {
 #[derive(Deserialize)]
 struct Tagged {
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
     manifest_digest: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
     is_manifest_list: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
     size: Option<u64>,
+    #[serde(default, deserialize_with = "lenient")]
     start_ts: Option<i64>,
 }
 
@@ -95,13 +99,13 @@ impl Provider for Quay {
         self.api.list(first, cursor, LIST, v2.name().to_owned(), entries)
     }
 
-    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Pages<'a, TagEntry> {
+    fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         let first = self.api.request(Method::GET, &format!("/v1/repository/{repository}/tag/"));
         let first = first.query("onlyActiveTags", "true").query("limit", PAGE);
         let cursor = Cursor::Number { parameter: "page", more: Some("/has_additional") };
         let entries = |page: Tags| page.tags.into_iter().map(|tag| Keyed { key: tag.name.clone(), value: tag }).collect();
         let tags = self.api.list(first, cursor, TAGS, v2.subject(repository, ""), entries);
-        Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect()))
+        Some(Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect())))
     }
 
     /// By tag since 2024; before that only the API could.

@@ -25,22 +25,17 @@ impl Remote {
         result.map_err(|error| self.provider.judge(error))
     }
 
-    /// The tags on a digest.
+    /// The tags on a digest. Lists of vendors may be a while behind, and these tags are going to be taken away, so each is looked at.
     async fn tags_on(&self, repository: &Repository, digest: &Digest) -> Result<Vec<Tag>> {
         let entries: Vec<Vec<TagEntry>> = self.tags(repository).try_collect().await?;
         let mut found = Vec::new();
-        for entry in entries.into_iter().flatten() {
+        for entry in entries.into_iter().flatten().filter(|entry| entry.digest.as_ref().is_none_or(|on| on == digest)) {
             let Ok(tag) = entry.name.parse::<Tag>() else { continue };
-            let on = match entry.digest {
-                Some(on) => on,
-                None => match self.v2.head(repository, &tag.clone().into()).await {
-                    Ok(head) => head.digest,
-                    Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                    Err(error) => return Err(error),
-                },
-            };
-            if on == *digest {
-                found.push(tag);
+            match self.v2.head(repository, &tag.clone().into()).await {
+                Ok(head) if head.digest == *digest => found.push(tag),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(found)
@@ -127,12 +122,15 @@ impl Registry for Remote {
     fn repositories(&self) -> BoxStream<'_, Result<Vec<Repository>>> {
         match self.capabilities().list {
             Support::Api | Support::Emulated => or_v2(self, self.provider.repositories(&self.v2), self.v2.repositories()),
-            _ => self.provider.repositories(&self.v2),
+            _ => Box::pin(self.provider.repositories(&self.v2).map_err(|error| self.provider.judge(error))),
         }
     }
 
     fn tags(&self, repository: &Repository) -> BoxStream<'_, Result<Vec<TagEntry>>> {
-        or_v2(self, self.provider.tags(&self.v2, repository), self.v2.tags(repository))
+        match self.provider.tags(&self.v2, repository) {
+            Some(pages) => or_v2(self, pages, self.v2.tags(repository)),
+            None => self.v2.tags(repository),
+        }
     }
 
     async fn head(&self, repository: &Repository, selector: &Selector) -> Result<Descriptor> {

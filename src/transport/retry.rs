@@ -163,15 +163,16 @@ pub(super) fn status_may_repeat(status: StatusCode, repeatable: bool, attempts: 
         }
 }
 
-/// What the server says about when to come again.
+/// What the server says about when to come again: in so many seconds, at a date, or at a second since 1970 (Docker Hub's API).
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let until = http_date(text)?.duration_since(now);
-            Duration::try_from(until).unwrap_or(Duration::ZERO)
-        }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let until = |time: Timestamp| Duration::try_from(time.duration_since(now)).unwrap_or(Duration::ZERO);
+    let wait = match text(RETRY_AFTER.as_str()) {
+        Some(text) => match text.parse::<u64>() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => until(http_date(text)?),
+        },
+        None => until(Timestamp::from_second(text("x-retry-after")?.parse().ok()?).ok()?),
     };
     Some(wait.min(MAX_RETRY_AFTER))
 }
@@ -212,6 +213,20 @@ mod tests {
             ("-5", None),
         ] {
             assert_eq!(after(text), seconds.map(Duration::from_secs), "{text}");
+        }
+    }
+
+    #[test]
+    fn retry_after_of_docker_hub_is_a_time() {
+        let now: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
+        for (text, seconds) in [
+            ((now.as_second() + 30).to_string(), Some(30)),
+            ((now.as_second() - 30).to_string(), Some(0)),
+            ((now.as_second() + 99_999).to_string(), Some(300)),
+            (u64::MAX.to_string(), None),
+        ] {
+            let headers = HeaderMap::from_iter([("x-retry-after".parse().unwrap(), text.parse().unwrap())]);
+            assert_eq!(retry_after(&headers, now), seconds.map(Duration::from_secs), "{text}");
         }
     }
 

@@ -50,7 +50,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // What was removed, as bytes and names.
     ("journal", &["oci", "files", "registry"]),
     // What commands do, to anything that is a registry: no HTTP, no vendor, no catalogue, so that they also run on a folder.
-    ("operations", &["oci", "registry", "journal"]),
+    ("operations", &["oci", "duration", "registry", "journal"]),
     // A terminal to look around in.
     ("browse", &["oci", "output", "registry", "catalogue", "connect", "operations"]),
     // Commands put words to operations; the network is behind `connect`.

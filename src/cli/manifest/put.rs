@@ -19,7 +19,7 @@ const LARGEST: u64 = 4 * 1024 * 1024;
 /// Store a manifest under a tag or its digest
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "The blobs that it names have to be in the repository already. Putting a manifest that exists under another tag is how a tag is
+    after_help = "The blobs that it names have to be in the repository already. Putting a manifest that exists under another tag is how a tag is \
 made to point somewhere else.
 
 Examples:

@@ -13,7 +13,7 @@ use crate::operations::delete::{self, Place, Reach};
 /// Delete tags, and nothing but tags
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "A tag goes alone: other tags on the same digest stay. Where the server can only delete by digest, and another tag or an
+    after_help = "A tag goes alone: other tags on the same digest stay. Where the server can only delete by digest, and another tag or an \
 index needs that digest, the tag stays too (exit 7) unless one of the two ways out is taken.
 
 Examples:

@@ -16,7 +16,7 @@ use super::image::Shape;
 use super::tags::ResolvedTag;
 use crate::oci::{Digest, Tag};
 
-pub use read::Depth;
+pub use read::{Depth, Unreadable};
 
 /// A blob that manifests name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

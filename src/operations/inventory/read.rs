@@ -2,7 +2,7 @@
 //! as many at a time as the server likes, and only what deciding needs is kept of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -44,19 +44,52 @@ impl Inventory {
         also: &[Digest],
         tick: Ticker<'_>,
     ) -> Result<Inventory> {
-        let reader = Reader { registry, repository, depth };
+        let reader = Reader { registry, repository, depth, unreadable: None };
         reader.read(also, tick).await.map(Inventory::from)
     }
+
+    /// Reads as much of a repository as can be read, and what could not be, with why. Nobody may delete by it.
+    ///
+    /// # Errors
+    /// When the server can't be asked.
+    pub async fn survey(
+        registry: &dyn Registry,
+        repository: &Repository,
+        tick: Ticker<'_>,
+    ) -> Result<(Inventory, Vec<Unreadable>)> {
+        let reader = Reader { registry, repository, depth: Depth::Manifests, unreadable: Some(Mutex::default()) };
+        let parts = reader.read(&[], tick).await?;
+        let unreadable = reader.unreadable.and_then(|list| list.into_inner().ok()).unwrap_or_default();
+        Ok((parts.into(), unreadable))
+    }
+}
+
+/// A manifest that the server has and that can't be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// Which.
+    pub digest: Digest,
+    /// Why.
+    pub error: Error,
 }
 
 struct Reader<'a> {
     registry: &'a dyn Registry,
     repository: &'a Repository,
     depth: Depth,
+    /// Where manifests go that can't be read, when that is no reason to stop.
+    unreadable: Option<Mutex<Vec<Unreadable>>>,
 }
 
-/// One manifest, fetched.
-struct Fetched {
+/// What came of asking for a manifest.
+enum Fetched {
+    There(Box<Read>),
+    Missing,
+    Unreadable,
+}
+
+/// One manifest, read.
+struct Read {
     manifest: RawManifest,
     parsed: Manifest,
     attached: Vec<Descriptor>,
@@ -83,6 +116,7 @@ impl Reader<'_> {
         let mut configs: BTreeMap<Digest, Vec<Digest>> = BTreeMap::new();
         let mut sizes: HashMap<Digest, u64> = HashMap::new();
         let mut blobs: HashSet<Arc<Blob>> = HashSet::new();
+        let mut passed: BTreeSet<Digest> = BTreeSet::new();
         let mut steps = 0;
         let mut done = parts.tags.len() as u64;
         while let Some(first) = level.first() {
@@ -92,16 +126,30 @@ impl Reader<'_> {
             steps += 1;
             let mut next = BTreeSet::new();
             let unread = stream::iter(std::mem::take(&mut level)).map(|digest| async move {
-                let fetched = self.fetch(&digest).await?;
+                let fetched = match (self.fetch(&digest).await, &self.unreadable) {
+                    (Err(error), Some(list)) if matches!(error.kind(), ErrorKind::Protocol | ErrorKind::Corrupt) => {
+                        let unreadable = Unreadable { digest: digest.clone(), error };
+                        list.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(unreadable);
+                        Fetched::Unreadable
+                    }
+                    (fetched, _) => fetched?,
+                };
                 Ok::<_, Error>((digest, fetched))
             });
             let mut fetched = unread.buffer_unordered(self.registry.concurrency().max(1));
             while let Some((digest, fetched)) = fetched.try_next().await? {
                 done += 1;
                 tick(done, None);
-                let Some(fetched) = fetched else {
-                    parts.missing.insert(digest);
-                    continue;
+                let fetched = match fetched {
+                    Fetched::There(fetched) => fetched,
+                    Fetched::Missing => {
+                        parts.missing.insert(digest);
+                        continue;
+                    }
+                    Fetched::Unreadable => {
+                        passed.insert(digest);
+                        continue;
+                    }
                 };
                 if self.depth == Depth::Dates
                     && let Manifest::Image(image) = &fetched.parsed
@@ -120,7 +168,7 @@ impl Reader<'_> {
                 }
                 parts.nodes.insert(digest, node);
             }
-            next.retain(|digest| !parts.nodes.contains_key(digest) && !parts.missing.contains(digest));
+            next.retain(|digest| !parts.nodes.contains_key(digest) && !parts.missing.contains(digest) && !passed.contains(digest));
             level = next;
         }
         if self.depth == Depth::Dates {
@@ -144,11 +192,10 @@ impl Reader<'_> {
         Error::new(kind, "read the manifest", reference(self.registry, self.repository, &digest.clone().into()))
     }
 
-    /// `None`: the server doesn't have it.
-    async fn fetch(&self, digest: &Digest) -> Result<Option<Fetched>> {
+    async fn fetch(&self, digest: &Digest) -> Result<Fetched> {
         let manifest = match manifest(self.registry, self.repository, digest).await {
             Ok((manifest, _)) => manifest,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Fetched::Missing),
             Err(error) => return Err(error),
         };
         let parsed = manifest.parse().map_err(|error| self.unreadable(digest, ErrorKind::Protocol).because(error.to_string()))?;
@@ -157,7 +204,7 @@ impl Reader<'_> {
             Depth::Manifests | Depth::Dates if by_api => self.registry.referrers(self.repository, digest).await?.items,
             Depth::Indexes | Depth::Manifests | Depth::Dates => Vec::new(),
         };
-        Ok(Some(Fetched { manifest, parsed, attached }))
+        Ok(Fetched::There(Box::new(Read { manifest, parsed, attached })))
     }
 
     /// Fills in when images were built, each config fetched once.
@@ -220,7 +267,7 @@ fn may_list_others(kind: &str) -> bool {
 }
 
 /// What is kept of a manifest. Blobs that other manifests name as well are shared with them.
-fn node(fetched: &Fetched, known: &mut HashSet<Arc<Blob>>) -> Node {
+fn node(read: &Read, known: &mut HashSet<Arc<Blob>>) -> Node {
     /// What types that this program doesn't know may have all the same, such as the artifact manifest that OCI 1.1 took back.
     #[derive(Deserialize, Default)]
     struct Unnamed {
@@ -229,7 +276,7 @@ fn node(fetched: &Fetched, known: &mut HashSet<Arc<Blob>>) -> Node {
         #[serde(default)]
         blobs: Vec<Descriptor>,
     }
-    let Fetched { manifest, parsed, .. } = fetched;
+    let Read { manifest, parsed, .. } = read;
     let mut subject = parsed.subject().map(|subject| subject.digest.clone());
     let mut artifact_type = None;
     let annotated = |annotations: &BTreeMap<String, String>| {

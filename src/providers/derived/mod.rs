@@ -4,7 +4,7 @@
 //! keys that make tokens has lost them (Zadig does so when an entry is changed).
 
 pub(super) mod ecr;
-mod swr;
+pub(super) mod swr;
 
 use std::sync::Arc;
 

@@ -40,7 +40,7 @@ impl SwrLogin {
 }
 
 /// Whether this is what the login command of Huawei's console shows: then somebody signed already.
-fn is_login_key(secret: &Secret) -> bool {
+pub(in crate::providers) fn is_login_key(secret: &Secret) -> bool {
     let text = secret.expose();
     text.len() == LOGIN_KEY_LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
 }

@@ -12,6 +12,7 @@ mod redirects;
 mod responder;
 mod signing_in;
 mod tls;
+mod vendor_api;
 mod writing;
 
 use std::sync::Arc;

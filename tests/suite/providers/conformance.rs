@@ -3,7 +3,9 @@
 use regctl::registry::Support;
 
 use super::fake::Fake;
-use super::{artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, open, open_as, quay, zot};
+use super::{
+    artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, open, open_as, quay, swr, tcr, zot,
+};
 use crate::conformance::{Truth, suite};
 use crate::support::http::wait;
 
@@ -85,4 +87,19 @@ fn nexus() {
 #[test]
 fn ionos() {
     run(&ionos::fake(), &Truth { auth: "basic", ..BOTH });
+}
+
+#[test]
+fn swr() {
+    run(&swr::fake(), &Truth { untag: Support::Api, auth: "basic", ..BOTH });
+}
+
+#[test]
+fn tcr() {
+    run(&tcr::fake(), &Truth { untag: Support::Unsupported, ..BOTH });
+}
+
+#[test]
+fn acr() {
+    run(&tcr::alibaba(), &Truth { delete: Support::Unknown, ..BOTH });
 }

@@ -1,17 +1,26 @@
 //! ECR: one address for everything, errors with 400, failures with 200, and an image that goes with its last tag.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use futures_util::TryStreamExt;
+use regctl::credentials::{Credential, Found, Secret, Source, Unavailable};
 use regctl::oci::{Digest, Repository};
+use regctl::providers::{self, Place};
 use regctl::registry::Kind;
 use regctl::serve::{Account, Auth, Behaviour, Catalog};
+use regctl::transport::{Client, Settings};
 use serde_json::{Value, json};
 
 use super::fake::{Call, Fake, PAGE, empty, error, size};
 use super::open;
 use super::program::put;
-use crate::support::canned::Answer;
+use crate::support::canned::{Answer, Canned};
+use crate::support::content::Image;
 use crate::support::http::wait;
+use crate::support::moto::Moto;
 
 /// The access key; its secret is the password of all fakes.
 pub const USERNAME: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -110,6 +119,65 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
         }
         _ => empty(400),
     })
+}
+
+/// The same API as somebody else understood it, with signatures that are checked.
+#[test]
+fn moto_agrees() {
+    let Some(moto) = Moto::start() else { return };
+    for name in ["acme/app", "acme/other"] {
+        moto.ecr("CreateRepository", &json!({ "repositoryName": name }).to_string());
+    }
+    let image = |marker: &str| String::from_utf8(Image::new(marker, "amd64").manifest).unwrap();
+    let push = |tag: &str, marker: &str| {
+        let document = json!({ "repositoryName": "acme/app", "imageManifest": image(marker), "imageTag": tag });
+        moto.ecr("PutImage", &document.to_string());
+    };
+    for number in 0..4 {
+        push(&format!("v{number}"), "one");
+    }
+    push("other", "two");
+    let key = moto.access_key();
+    let v2 = Canned::start(|_| Answer::new(404, "application/json", "{}"));
+    let mut settings = Settings::new("moto", format!("http://{}", v2.address()).parse().unwrap());
+    settings.credentials = Arc::new(AccessKey(key.id, key.secret));
+    let place = Place {
+        client: Client::new(settings),
+        name: "moto".into(),
+        api_address: Some(moto.address().parse().unwrap()),
+        namespace: None,
+        region: Some("us-east-1".into()),
+    };
+    let registry = providers::open(Kind::Ecr, place).unwrap();
+    let app: Repository = "acme/app".parse().unwrap();
+    let tags = || {
+        let mut tags = wait(registry.tags(&app).try_collect::<Vec<_>>()).unwrap().concat();
+        tags.sort_by(|a, b| a.name.cmp(&b.name));
+        tags
+    };
+    let names = wait(registry.repositories().try_collect::<Vec<_>>()).unwrap().concat();
+    assert_eq!(names.iter().map(ToString::to_string).collect::<Vec<_>>(), ["acme/app", "acme/other"]);
+    let before = tags();
+    assert_eq!(before.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["other", "v0", "v1", "v2", "v3"]);
+    assert_eq!(before[1].digest, before[2].digest);
+    assert!(before.iter().all(|tag| tag.pushed_at.is_some() && tag.digest.is_some()));
+    assert!(wait(registry.untag(&app, &"v0".parse().unwrap())).unwrap());
+    assert_eq!(tags().len(), 4, "one tag, and no other");
+    assert!(wait(registry.delete_manifest(&app, before[0].digest.as_ref().unwrap())).unwrap());
+    assert!(!wait(registry.delete_manifest(&app, before[0].digest.as_ref().unwrap())).unwrap(), "already gone");
+    assert_eq!(tags().iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["v1", "v2", "v3"]);
+    assert!(wait(registry.delete_repository(&app)).unwrap());
+    assert!(!wait(registry.delete_repository(&app)).unwrap(), "already gone");
+}
+
+struct AccessKey(String, String);
+
+#[async_trait]
+impl Source for AccessKey {
+    async fn credential(&self) -> Result<Option<Found>, Unavailable> {
+        let credential = Credential::Basic { username: self.0.clone(), password: Secret::new(self.1.clone()) };
+        Ok(Some(Found { credential, origin: "the test".into() }))
+    }
 }
 
 /// 200 is no success where it comes with failures.

@@ -13,8 +13,11 @@ use super::{Account, REGION};
 use crate::support::canned::{Answer, Canned};
 use crate::support::http::wait;
 
+/// Ends of paths, and the files that are given for them.
+type Files = &'static [(&'static str, &'static str)];
+
 /// A server that gives these files to requests whose path ends so, and 404 to all else. It challenges nobody.
-fn open(kind: Kind, username: &'static str, files: &'static [(&'static str, &'static str)]) -> Arc<dyn Registry> {
+fn open(kind: Kind, username: &'static str, files: Files) -> Arc<dyn Registry> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(kind.word());
     let server = Canned::start(move |request| {
         let path = request.target.split('?').next().unwrap_or_default();
@@ -69,7 +72,7 @@ fn tags(registry: &dyn Registry) -> String {
 
 #[test]
 fn tags_as_documented() {
-    let vendors: &[(Kind, &'static str, &'static [(&'static str, &'static str)])] = &[
+    let vendors: &[(Kind, &'static str, Files)] = &[
         (Kind::Harbor, "robot$ci", &[("/artifacts", "artifacts.json")]),
         (Kind::Dockerhub, "acme", &[("/v2/namespaces/team/repositories/app/tags", "tags.json"), ("/v2/auth/token", "token.json")]),
         (Kind::Ghcr, "acme", &[("/users/team", "owner.json"), ("/orgs/team/packages/container/app/versions", "versions.json")]),

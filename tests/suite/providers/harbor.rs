@@ -7,7 +7,7 @@ use regctl::serve::{Behaviour, Catalog, TagDelete};
 use serde_json::{Value, json};
 
 use super::fake::{Call, Fake, PULLED, PUSHED, empty, error, ok, size, unescaped};
-use super::program::put;
+use super::program::{program, put};
 use super::{open, open_as};
 use crate::support::canned::Answer;
 use crate::support::http::wait;
@@ -118,4 +118,17 @@ fn the_list_of_v2_does_where_the_api_refuses() {
     assert_eq!(tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["v1", "v2"]);
     let refused = wait(anonymous.untag(&repository("acme/app"), &"v1".parse().unwrap())).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::CredentialMissing);
+}
+
+/// "Not found", said by a server that is no Harbor at all, must not pass for "already gone".
+#[test]
+fn a_wrong_api_address_is_no_success() {
+    let fake = Fake { api: Some("/elsewhere"), ..fake() };
+    put(fake.front.storage(), "acme/app", &["a", "b"], "one");
+    let program = program(&fake, None);
+    program.run(["tag", "delete", "v//acme/app:a", "--yes"]).exits(5).says("api_address");
+    program.run(["repo", "delete", "v//acme/app", "--yes"]).exits(5).says("api_address");
+    assert_eq!(fake.front.storage().tags(&repository("acme/app")).unwrap().len(), 2);
+    // what `/v2/` lists is there all the same
+    program.run(["tag", "list", "v//acme/app"]).succeeds().shows("b");
 }

@@ -17,6 +17,8 @@ mod ionos;
 mod nexus;
 mod program;
 mod quay;
+mod swr;
+mod tcr;
 mod zot;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use regctl::serve::Storage;
 use serde_json::Value;
 
 use super::fake::{Fake, PASSWORD};
-use super::{REGION, artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, quay, zot};
+use super::{REGION, artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, quay, swr, zot};
 use crate::support::content::Image;
 use crate::support::program::{Finished, Program};
 
@@ -68,6 +68,7 @@ fn rows() -> Vec<Row> {
         row(zot::fake(), (false, false), ["native", "native", "native", "native"]),
         row(artifactory::fake(), (false, false), ["native", "api", "native", "native"]),
         row(nexus::fake(), (true, true), ["native", "api", "native", "native"]),
+        row(swr::fake(), (true, false), ["api", "api", "native", "native"]),
         row(ionos::fake(), (true, true), ["api", "native", "native", "native"]),
     ]
 }

@@ -78,6 +78,15 @@ impl Moto {
         AccessKey { id: element("AccessKeyId"), secret: element("SecretAccessKey") }
     }
 
+    /// Asks ECR something, before signatures are checked.
+    pub fn ecr(&self, operation: &str, document: &str) -> String {
+        let signed = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/ecr/aws4_request, SignedHeaders=host, Signature=x";
+        let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
+        let request = client().post(format!("{}/", self.address())).header("authorization", signed);
+        let request = request.header("content-type", "application/x-amz-json-1.1").header("x-amz-target", target);
+        wait(async { request.body(document.to_owned()).send().await.expect("moto answers").text().await.expect("text") })
+    }
+
     fn iam(&self, fields: &[(&str, &str)]) -> String {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(fields).append_pair("Version", "2010-05-08");

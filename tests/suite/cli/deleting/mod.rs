@@ -3,8 +3,10 @@
 
 mod killed;
 mod manifests;
+mod pruning;
 mod tags;
 mod undoing;
+mod verifying;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -224,7 +224,7 @@ fn the_journal_holds_no_password() {
     for (path, content) in lab.program.files() {
         assert!(!String::from_utf8_lossy(&content).contains("hunter2"), "{path:?}");
     }
-    lab.run("history").succeeds().shows("--password-stdin");
+    lab.run("history -o json").succeeds().shows("--password-stdin");
 }
 
 #[test]
