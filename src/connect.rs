@@ -15,7 +15,7 @@ use crate::credentials::{Chain, ChainSettings, Credential, Secret, SourceKind, W
 pub use crate::providers::detect::Sighting;
 use crate::providers::{self, Place, derived, detect, realm};
 use crate::registry::{Error, ErrorKind, Kind, Registry, Result};
-use crate::transport::{Client, Proxy, Settings, Tls};
+use crate::transport::{Client, Known, Proxy, Settings, Tls};
 pub use crate::transport::{PeerCertificate, Stats};
 pub use way::{Met, Way, suggested_provider};
 
@@ -42,6 +42,11 @@ impl Connector {
     /// Remembers content by digest here.
     pub fn cache(self, cache: Option<Arc<Cache>>) -> Connector {
         Connector { cache, ..self }
+    }
+
+    /// What other runs learnt of signing in.
+    fn known(&self) -> Option<Known> {
+        self.cache.as_ref().map(|cache| Known::new(cache.beside("sign-in")))
     }
 
     fn way_to(&self, client: Client, registry: Arc<dyn Registry>) -> Way {
@@ -109,6 +114,7 @@ impl Connector {
         settings.requests_per_second = entry.requests_per_second;
         settings.concurrency = entry.concurrency.and_then(|limit| NonZeroUsize::try_from(limit).ok());
         settings.stats = Arc::clone(&self.stats);
+        settings.known = self.known();
         let chain = chain_settings(name, entry, alone);
         settings.credentials = Arc::new(Chain::new(chain, Arc::clone(&self.wallet), self.explicit.clone()));
         let region = entry.region.as_ref().map(|region| region.as_str()).or_else(|| detect::region_of_host(address.host()));
@@ -126,6 +132,7 @@ impl Connector {
         let mut settings = Settings::new(&name, url(&endpoint));
         settings.trusted_realms = known_realms(&endpoint);
         settings.stats = Arc::clone(&self.stats);
+        settings.known = self.known();
         let chain = ChainSettings::ad_hoc(name.clone(), "");
         settings.credentials = Arc::new(Chain::new(chain, Arc::clone(&self.wallet), self.explicit.clone()));
         let kind = detect::kind_of_host(address.host()).map_or(Kind::Native, |(kind, _)| kind);

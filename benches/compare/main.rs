@@ -171,7 +171,7 @@ impl Bench {
         self.row(&what, place, &requests.len().to_string(), || list(address, &["-q"]), rivals, 11, |_| String::new());
 
         let reference = format!("{REPOSITORY}:t00001");
-        let inspect = |address: SocketAddr| command(&program, &["inspect", &format!("{}/{reference}", url(address))]);
+        let inspect = |address: SocketAddr| command(&program, &["inspect", &reference, "-r", &url(address)]);
         forget();
         measured::run(&mut inspect(near.address()), &[], false);
         let requests = near.take_requests();

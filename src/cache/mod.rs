@@ -53,6 +53,11 @@ impl Cache {
         Cache { folder: folder.into().join("content"), hits: AtomicU64::new(0), written: Mutex::default() }
     }
 
+    /// Where something else goes that is kept between runs and may be deleted at any time.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.folder.with_file_name(name)
+    }
+
     /// How often something was found in this run.
     pub fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
@@ -96,6 +101,11 @@ impl Cache {
         file.persist(&path)?;
         self.account(folder, digest, length);
         Ok(())
+    }
+
+    /// An empty file stands for each place.
+    fn mark(&self, place: &str) -> PathBuf {
+        self.beside("been").join(Digest::sha256(place.as_bytes()).encoded())
     }
 
     /// Tidies a shard now and then: the first time that this process writes to it, and after each quarter of what it may hold.
@@ -184,6 +194,19 @@ impl Remembered for Cache {
             let _ = self.write(Sort::Blob, digest, &[content]);
         }
     }
+
+    fn been_to(&self, place: &str) -> bool {
+        self.mark(place).exists()
+    }
+
+    fn goes_to(&self, place: &str) {
+        let mark = self.mark(place);
+        let folder = mark.parent().expect("a mark has a folder");
+        if files::make_private_folder(folder).is_ok() {
+            // that it can't be written costs a few requests the next time
+            let _ = fs::File::create(mark);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -230,9 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn places_are_known_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path());
+        assert!(!cache.been_to("prod/app"));
+        cache.goes_to("prod/app");
+        assert!(Cache::new(folder.path()).been_to("prod/app"));
+        assert!(!cache.been_to("lab/app"));
+    }
+
+    #[test]
     fn a_folder_that_can_not_be_written_is_no_failure() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let cache = Cache::new(file.path());
+        cache.goes_to("prod/app");
+        assert!(!cache.been_to("prod/app"));
         let config = Digest::sha256(b"{}");
         cache.keep_blob(&config, b"{}");
         assert_eq!(cache.blob(&config), None);

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use futures_util::TryStreamExt;
 use tokio::sync::OnceCell;
@@ -29,6 +29,8 @@ pub struct Content<'a> {
     /// Manifests that were remembered, and that were not.
     known: AtomicU64,
     unknown: AtomicU64,
+    /// Whether another run went through the repository, which is all that is known at first.
+    familiar: OnceLock<bool>,
 }
 
 /// A value a digest; whoever comes second waits for the first.
@@ -52,6 +54,7 @@ impl<'a> Content<'a> {
             configs: Once::default(),
             known: AtomicU64::new(0),
             unknown: AtomicU64::new(0),
+            familiar: OnceLock::new(),
         }
     }
 
@@ -66,7 +69,18 @@ impl<'a> Content<'a> {
         let selector = Selector::Tag(tag.clone());
         let remembered = self.registry.remembered();
         let [known, unknown] = [&self.known, &self.unknown].map(|count| count.load(Ordering::Relaxed));
-        if self.registry.counts_reads() || (remembered.is_some() && known >= unknown) {
+        let likely = remembered.is_some_and(|remembered| match known + unknown {
+            0 => *self.familiar.get_or_init(|| {
+                let place = format!("{}/{}", self.registry.name(), self.repository);
+                let familiar = remembered.been_to(&place);
+                if !familiar {
+                    remembered.goes_to(&place);
+                }
+                familiar
+            }),
+            _ => known >= unknown,
+        });
+        if self.registry.counts_reads() || likely {
             return self.registry.head(self.repository, &selector).await;
         }
         let manifest = self.registry.manifest(self.repository, &selector).await?;

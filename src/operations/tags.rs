@@ -15,6 +15,10 @@ use super::{Content, Failure, Ticker};
 use crate::oci::{Descriptor, Digest, Repository, Selector, Tag};
 use crate::registry::{Error, ErrorKind, Registry, Result, TagEntry};
 
+/// How many times as many tags are begun as requests run at once. They are handed over in order, so while the first of them is slow, the
+/// others must have something to go on with; how many requests really run is the connection's business.
+const BEGUN: usize = 2;
+
 /// What to list.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
@@ -223,7 +227,7 @@ impl<'a> Resolver<'a> {
         &'b self,
         entries: impl Stream<Item = Result<TagEntry>> + 'b,
     ) -> futures_util::stream::LocalBoxStream<'b, std::result::Result<Option<ListedTag>, Failure>> {
-        let width = if self.needs_requests() { self.content.registry.concurrency() } else { 1 };
+        let width = if self.needs_requests() { BEGUN * self.content.registry.concurrency() } else { 1 };
         entries
             .map(move |entry| async move {
                 match entry {
@@ -410,7 +414,7 @@ pub(super) fn resolve_each<'a>(
             }
         }
     });
-    resolved.buffered(registry.concurrency().max(1))
+    resolved.buffered((BEGUN * registry.concurrency()).max(1))
 }
 
 #[cfg(test)]

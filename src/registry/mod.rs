@@ -111,6 +111,12 @@ pub trait Remembered: Send + Sync {
 
     /// Remembers a small blob. That it can't is no failure.
     fn keep_blob(&self, digest: &Digest, content: &[u8]);
+
+    /// Whether the manifests of a place, such as a repository, were gone through before, so that most of them are likely to be remembered.
+    fn been_to(&self, place: &str) -> bool;
+
+    /// Says that they are gone through now.
+    fn goes_to(&self, place: &str);
 }
 
 /// One registry. Every method names the repository in full, as it is on the server.

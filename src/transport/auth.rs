@@ -2,7 +2,8 @@
 //!
 //! The server's challenge is learnt once and remembered, so that later requests carry their header from the start. When there is a
 //! credential, the challenge is asked for before the first request: some registries answer anonymous requests with 200 and show
-//! less (regclient#748), and would never ask for the credential on their own.
+//! less (regclient#748), and would never ask for the credential on their own. What was learnt in another run saves that question
+//! ([`Known`](super::Known)); it holds until the registry or the token server contradicts it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -73,6 +74,10 @@ pub(super) struct Auth {
 #[derive(Default)]
 struct Learnt {
     scheme: Option<Scheme>,
+    /// Whether it was looked for among what other runs learnt.
+    looked_up: bool,
+    /// Whether the scheme is from another run, and the registry has not said so in this one.
+    recalled: bool,
     /// What the server asked for where we would have asked for something else.
     scopes: HashMap<Scopes, Scopes>,
 }
@@ -94,6 +99,41 @@ impl Auth {
             Some(Scheme::Bearer(server)) => super::realm::check(&wire.settings, &server.realm, true).map(|()| Some(server.realm)),
             _ => Ok(None),
         }
+    }
+
+    /// Takes what another run learnt, once and as long as this one has learnt nothing.
+    fn recall(&self, wire: &Wire) {
+        let Some(known) = &wire.settings.known else { return };
+        let mut learnt = self.learnt();
+        if !std::mem::replace(&mut learnt.looked_up, true) && learnt.scheme.is_none() {
+            learnt.scheme = known.get(&wire.settings.base);
+            learnt.recalled = learnt.scheme.is_some();
+        }
+    }
+
+    /// Drops what another run learnt, if that is all there is.
+    fn drop_recalled(&self, wire: &Wire) {
+        let mut learnt = self.learnt();
+        if std::mem::take(&mut learnt.recalled) {
+            learnt.scheme = None;
+            if let Some(known) = &wire.settings.known {
+                known.forget(&wire.settings.base);
+            }
+        }
+    }
+
+    /// Learns what the registry said; gives whether it is something new.
+    fn learns(&self, wire: &Wire, scheme: Scheme) -> bool {
+        let mut learnt = self.learnt();
+        learnt.recalled = false;
+        let new = learnt.scheme.as_ref() != Some(&scheme);
+        if new {
+            if let Some(known) = &wire.settings.known {
+                known.keep(&wire.settings.base, &scheme);
+            }
+            learnt.scheme = Some(scheme);
+        }
+        new
     }
 
     /// Whose credential is used; `None` when there is none, or nobody has asked for it yet.
@@ -140,12 +180,27 @@ impl Auth {
     pub async fn authorize(&self, wire: &Wire, request: &Request, root: &Url) -> Result<Authorization> {
         let usable = self.usable(wire).await?;
         let found = usable.as_ref();
+        self.recall(wire);
         if found.is_some() && request.url != *root {
             self.learning.get_or_try_init(|| self.learn(wire, root)).await?;
         }
         if let Some(Credential::RegistryToken(token)) = found {
             return self.ready_token(wire, token);
         }
+        let recalled = self.learnt().recalled;
+        match self.as_learnt(wire, request, found).await {
+            // the token server may be another by now
+            Err(_) if recalled => {
+                self.drop_recalled(wire);
+                self.learn(wire, root).await?;
+                self.as_learnt(wire, request, found).await
+            }
+            result => result,
+        }
+    }
+
+    /// What `request` should carry by what was learnt.
+    async fn as_learnt(&self, wire: &Wire, request: &Request, found: Option<&Credential>) -> Result<Authorization> {
         let (scheme, mapped) = {
             let learnt = self.learnt();
             (learnt.scheme.clone(), learnt.scopes.get(&request.scopes).cloned())
@@ -178,7 +233,7 @@ impl Auth {
             return Ok(None);
         }
         let Some((scheme, asked)) = read_challenge(wire, answer) else { return Ok(None) };
-        self.learnt().scheme = Some(scheme.clone());
+        let new = self.learns(wire, scheme.clone());
         let server = match scheme {
             Scheme::Bearer(server) => server,
             Scheme::Open | Scheme::Basic => {
@@ -199,7 +254,7 @@ impl Auth {
         if scopes != request.scopes {
             self.learnt().scopes.insert(request.scopes.clone(), scopes.clone());
         }
-        if sent.fresh && sent.scopes == scopes {
+        if sent.fresh && sent.scopes == scopes && !new {
             return Ok(None);
         }
         self.token(wire, &server, scopes, found, sent.header.as_ref()).await.map(Some)
@@ -252,9 +307,12 @@ impl Auth {
             status if status.is_success() => Some(Scheme::Open),
             _ => None,
         };
-        let mut learnt = self.learnt();
-        if learnt.scheme.is_none() {
-            learnt.scheme = scheme;
+        let unknown = {
+            let learnt = self.learnt();
+            learnt.scheme.is_none() || learnt.recalled
+        };
+        if let Some(scheme) = scheme.filter(|_| unknown) {
+            self.learns(wire, scheme);
         }
     }
 }

@@ -70,6 +70,7 @@ impl Client {
         }
         // what is kept signs in to the API; what is made of it is for the registry
         settings.exchange = None;
+        settings.known = None;
         settings.base = base;
         Ok(Client::with(settings, Some(Desk::new(takes))))
     }

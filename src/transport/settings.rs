@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use url::Url;
 
-use super::{Exchange, Stats};
+use super::{Exchange, Known, Stats};
 use crate::credentials::{Anonymous, Secret, Source};
 
 /// Everything a [`Client`](super::Client) depends on.
@@ -39,6 +39,8 @@ pub struct Settings {
     pub exchange: Option<Arc<dyn Exchange>>,
     /// The vendor's own API, where the person says that it is somewhere else than usual.
     pub api: Option<Url>,
+    /// What other runs learnt of signing in; `None`: nothing is kept.
+    pub known: Option<Known>,
     /// Where requests are counted; one value may serve all clients of a command.
     pub stats: Arc<Stats>,
 }
@@ -60,6 +62,7 @@ impl Settings {
             credentials: Arc::new(Anonymous),
             exchange: None,
             api: None,
+            known: None,
             stats: Arc::default(),
         }
     }
