@@ -41,7 +41,8 @@ pub fn main(arguments: &[String]) {
     let client = &client;
     let ask = |(method, url): (Method, String)| async move {
         let response = client.request(method, &url).header("accept", ACCEPT).send().await.expect("the server answers");
-        assert!(response.status().is_success(), "{} {url}", response.status());
+        // the program also asks for what not every server has
+        assert!(!response.status().is_server_error(), "{} {url}", response.status());
         response.bytes().await.expect("a body").len()
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
