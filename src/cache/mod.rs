@@ -2,7 +2,7 @@
 //!
 //! Files below the cache folder, one a digest, private to the user. Nothing depends on them: each is checked against its digest when it is
 //! read, a damaged one is deleted, all of them may be deleted at any time, and a folder that can't be written is one that stays empty. Many
-//! processes may read and write at once: files appear whole, under names that say what is in them.
+//! processes may read and write at once: names say what is in a file, and one that is not whole yet is as good as a damaged one.
 
 mod registry;
 
@@ -91,14 +91,21 @@ impl Cache {
         if !folder.is_dir() {
             files::make_private_folder(folder).map_err(io::Error::other)?;
         }
-        // neither flushed nor synced: after a power cut it fails the check and is fetched again
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        // Written under its own name, neither synced nor renamed, which would cost as much as writing it: whoever finds a part of it, even
+        // while it is written, sees that it fails the check, and fetches it.
+        let mut options = fs::File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = match options.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+            opened => opened?,
+        };
         let mut length = 0;
         for part in parts {
             file.write_all(part)?;
             length += part.len() as u64;
         }
-        file.persist(&path)?;
         self.account(folder, digest, length);
         Ok(())
     }

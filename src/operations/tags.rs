@@ -19,6 +19,9 @@ use crate::registry::{Error, ErrorKind, Registry, Result, TagEntry};
 /// others must have something to go on with; how many requests really run is the connection's business.
 const BEGUN: usize = 2;
 
+/// How many tags are handed over at once, at most: enough to make writing them cheap, few enough to cost no memory.
+const TOGETHER: usize = 256;
+
 /// What to list.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
@@ -164,28 +167,43 @@ pub async fn list(registry: &dyn Registry, repository: &Repository, query: &Quer
     Ok(Listing { tags, failed, matched, hidden: hidden.into_inner() as usize })
 }
 
-/// Lists tags in the server's order, each handed over as soon as it is known; stops fetching when `limit` is reached.
+/// Lists tags in the server's order, handed over as soon as they are known, those together that are known at the same time; stops fetching
+/// when `limit` is reached.
 pub async fn stream(
     registry: &dyn Registry,
     repository: &Repository,
     query: &Query,
-    mut emit: impl FnMut(ListedTag) -> anyhow::Result<()>,
+    mut emit: impl FnMut(&[ListedTag]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Failure>> {
     let hidden = AtomicU64::new(0);
     let resolver = Resolver::new(registry, repository, query);
     let mut failed = Vec::new();
     let mut left = query.limit.unwrap_or(usize::MAX);
-    let mut resolved = resolver.resolve_all(names(registry, repository, query, &hidden));
+    // no more than are wanted, so that no page is asked for in vain
+    let together = left.clamp(1, TOGETHER);
+    let mut resolved = resolver.resolve_all(names(registry, repository, query, &hidden)).ready_chunks(together);
     while left > 0 {
-        match resolved.next().await {
-            None => break,
-            Some(Ok(Some(tag))) => {
-                emit(tag)?;
-                left -= 1;
+        let Some(items) = resolved.next().await else { break };
+        let mut tags = Vec::with_capacity(items.len());
+        let mut end = None;
+        for item in items {
+            match item {
+                _ if left == 0 => break,
+                Ok(Some(tag)) => {
+                    tags.push(tag);
+                    left -= 1;
+                }
+                Ok(None) => {}
+                Err(failure) if failure.name.is_empty() || failure.error.stops_a_batch() => {
+                    end = Some(failure.error);
+                    break;
+                }
+                Err(failure) => failed.push(failure),
             }
-            Some(Ok(None)) => {}
-            Some(Err(failure)) if failure.name.is_empty() || failure.error.stops_a_batch() => return Err(failure.error.into()),
-            Some(Err(failure)) => failed.push(failure),
+        }
+        emit(&tags)?;
+        if let Some(error) = end {
+            return Err(error.into());
         }
     }
     Ok(failed)

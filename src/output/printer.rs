@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use super::{Document, Format, Layout, Progress, Table, Template, UnknownColumn, json, text};
 
+/// Items of a list that are made into lines before they are written: few enough to cost no memory.
+const PIECE: usize = 256;
+
 /// How output was asked for.
 pub struct PrinterSettings {
     /// The format.
@@ -105,7 +108,7 @@ impl Printer {
             return self.write(text::clean_lines(&out).as_bytes());
         }
         if self.settings.format == Format::Jsonl {
-            return value.items.iter().try_for_each(|item| self.item(item));
+            return value.items.chunks(PIECE).try_for_each(|items| self.items(items));
         }
         self.show(value, || view().into())
     }
@@ -119,10 +122,14 @@ impl Printer {
         self.show(value, view)
     }
 
-    /// Writes one item of a stream as a line of JSON.
-    pub fn item<T: Serialize>(&self, item: &T) -> Result<(), ReportError> {
-        let line = json::to_string(item, false).map_err(|error| encode("JSON", error))?;
-        self.write(format!("{line}\n").as_bytes())
+    /// Writes items of a stream, each as a line of JSON, all at once: a call of the system for each line would take longer than the lines.
+    pub fn items<T: Serialize>(&self, items: &[T]) -> Result<(), ReportError> {
+        let mut lines = String::new();
+        for item in items {
+            lines.push_str(&json::to_string(item, false).map_err(|error| encode("JSON", error))?);
+            lines.push('\n');
+        }
+        self.write(lines.as_bytes())
     }
 
     fn show<T: Serialize>(&self, value: &T, view: impl FnOnce() -> View) -> Result<(), ReportError> {

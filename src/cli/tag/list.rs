@@ -65,7 +65,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         limit: args.limit,
     };
     if streams {
-        let emit = |tag: ListedTag| Ok(context.printer.item(&tag)?);
+        let emit = |tags: &[ListedTag]| Ok(context.printer.items(tags)?);
         let failed = context.block_on(tags::stream(&*place.registry, &place.repository, &query, emit))?;
         return Ok(context.report_failures(failed));
     }
