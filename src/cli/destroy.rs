@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
@@ -16,6 +16,10 @@ use crate::operations::plan::{Otherwise, Plan, PlannedTag, RepositoryPlan, Step,
 use crate::output::{Failed, List, View, units};
 use crate::registry::{ErrorKind, Registry};
 
+/// How old a look at the tags may be when a manifest is deleted by its digest. Deleting thousands takes a server many minutes, in which
+/// people push.
+const FRESH_FOR: Duration = Duration::from_secs(30);
+
 /// A plan and the registry that it is for.
 pub struct Prepared {
     /// Where it will be carried out.
@@ -26,8 +30,8 @@ pub struct Prepared {
 
 /// Shows the plans, and carries them out if that is wanted.
 pub fn run(prepared: Vec<Prepared>, args: &DestroyArgs, context: &Context) -> anyhow::Result<Exit> {
-    let plan =
-        Plan { version: VERSION, made_at: context.now, repositories: prepared.iter().map(|part| part.plan.clone()).collect() };
+    let repositories = prepared.iter().map(|part| part.plan.clone()).collect();
+    let plan = Plan { version: VERSION, made_at: context.now, repositories, failed: Vec::new() };
     tell_gone(&plan, context);
     if let Some(path) = &args.plan {
         show(&plan, context)?;
@@ -70,10 +74,7 @@ pub struct Way {
 /// Asks, and carries plans out.
 pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Context) -> anyhow::Result<Exit> {
     if plan.is_empty() {
-        if context.globals.output.is_machine() {
-            context.printer.report_list(&List::<Outcome>::whole(Vec::new()), || crate::output::Table::new([]))?;
-        }
-        return Ok(Exit::Done);
+        return nothing(unread(&plan).collect(), context);
     }
     if !way.yes && !prompt::confirm(&question(&plan))? {
         return Err(Refusal::new(Exit::Refused, "not confirmed; nothing has changed").into());
@@ -84,8 +85,9 @@ pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Conte
     let tick = |done, total| progress.tick(done, total);
     let is_over = || way.until.is_some_and(|until| Instant::now() >= until);
     let applied = context.block_on_changes(async |stop| {
-        let stop = || stop.is_asked() || is_over();
-        let conditions = Conditions { journal, learnt: &Learnt::default(), stop: &stop, tick: &tick };
+        let is_asked = || stop.is_asked();
+        let stop = || is_asked() || is_over();
+        let conditions = Conditions { journal, learnt: &Learnt::default(), stop: &stop, tick: &tick, fresh_for: FRESH_FOR };
         let mut applied = Applied::default();
         for part in &prepared {
             // a person may have thought about it for long
@@ -95,11 +97,27 @@ pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Conte
             };
             applied.extend(apply::apply(&*part.registry, &part.plan, newcomers, &conditions).await);
         }
-        Ok(applied)
+        // who interrupted does not care that the time was over as well
+        Ok((applied, if is_asked() { Exit::Interrupted } else { Exit::Partial }))
     });
     drop(progress);
     let kept = run.and_then(|run| context.end_run(run));
-    tell(&prepared, applied?, kept.as_ref(), context)
+    let (applied, stopped) = applied?;
+    tell(&prepared, &plan, applied, stopped, kept.as_ref(), context)
+}
+
+/// Nothing was to be done: programs see that too.
+pub(super) fn nothing(failed: Vec<Failed>, context: &Context) -> anyhow::Result<Exit> {
+    if context.globals.output.is_machine() {
+        let list = List { items: Vec::<Outcome>::new(), failed, next_page: None };
+        context.printer.report_list(&list, || crate::output::Table::new([]))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What could not be read, for programs.
+fn unread(plan: &Plan) -> impl Iterator<Item = Failed> {
+    plan.failed.iter().map(|unread| Failed { name: unread.name.clone(), message: unread.message.clone() })
 }
 
 fn question(plan: &Plan) -> String {
@@ -206,8 +224,15 @@ fn line(step: &Step) -> (String, String) {
     }
 }
 
-/// Tells what happened, and how the command ends.
-fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &Context) -> anyhow::Result<Exit> {
+/// Tells what happened, and how the command ends; with `stopped` if not every step was come to.
+fn tell(
+    prepared: &[Prepared],
+    plan: &Plan,
+    applied: Applied,
+    stopped: Exit,
+    run: Option<&RunId>,
+    context: &Context,
+) -> anyhow::Result<Exit> {
     let good = [Done::Untagged, Done::Deleted, Done::Updated, Done::Gone].map(|done| applied.count(done)).iter().sum::<usize>();
     let (failed, skipped, interrupted) =
         (applied.count(Done::Failed), applied.count(Done::Skipped), applied.count(Done::Interrupted));
@@ -216,7 +241,7 @@ fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &
         let (bad, done): (Vec<&Outcome>, Vec<&Outcome>) =
             applied.outcomes.iter().partition(|outcome| outcome.result == Done::Failed);
         let failed = bad.iter().map(|bad| Failed { name: bad.reference.clone(), message: bad.message.clone().unwrap_or_default() });
-        let list = List { items: done, failed: failed.collect(), next_page: None };
+        let list = List { items: done, failed: failed.chain(unread(plan)).collect(), next_page: None };
         context.printer.report_list(&list, || view(&list.items))?;
     }
     for outcome in &applied.outcomes {
@@ -245,13 +270,14 @@ fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &
         }
     }
     if applied.count(Done::Deleted) > 0 {
-        context.printer.note("Space comes back when the registry's own garbage collection runs.");
+        context.what_frees_space(plan).into_iter().for_each(|sentence| context.printer.note(sentence));
     }
     if interrupted > 0 {
-        return Err(Refusal::new(
-            Exit::Interrupted,
-            format!("interrupted; {interrupted} of {} steps were not done", applied.outcomes.len()),
-        )
+        let left = format!("{interrupted} of {} steps were not done", applied.outcomes.len());
+        return Err(match stopped {
+            Exit::Interrupted => Refusal::new(Exit::Interrupted, format!("interrupted; {left}")),
+            _ => Refusal::new(stopped, format!("the time limit is over; {left}")).hint("to go on, run it again"),
+        }
         .into());
     }
     match (failed, good) {

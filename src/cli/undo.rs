@@ -50,8 +50,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         return Err(Refusal::new(Exit::NotFound, message).hint(format!("regctl history {}", run.id)).into());
     }
     let mut opened = Vec::new();
-    for losses in parts {
-        let place = context.open_planned(&losses.place.registry, &losses.place.repository)?;
+    let places: Vec<_> = parts.iter().map(|losses| (losses.place.registry.as_str(), &losses.place.repository)).collect();
+    let places = context.open_planned(&places)?;
+    for (losses, place) in parts.into_iter().zip(places) {
         if place.address != losses.place.address {
             let message = format!(
                 "run {} deleted from {} at {}, and {} is now at {}",

@@ -107,12 +107,13 @@ fn carry_out(
     until: Option<Instant>,
     context: &Context,
 ) -> anyhow::Result<Exit> {
-    let plan = Plan { version: VERSION, made_at: context.now, repositories: pruned.plans().cloned().collect() };
+    let repositories = pruned.plans().cloned().collect();
+    let plan = Plan { version: VERSION, made_at: context.now, repositories, failed: pruned.failed.clone() };
     show(&plan, &pruned, args, context)?;
     tell_unread(&pruned, context);
     let exit = pruned.exit();
-    if args.dry_run || plan.is_empty() && args.plan.is_none() {
-        if args.dry_run && !plan.is_empty() {
+    if args.dry_run {
+        if !plan.is_empty() {
             context.printer.note("This is a plan, nothing has changed. Apply it with --yes, or save it with --plan FILE.");
             if let Err(refusal) = limits.check(&pruned) {
                 context.printer.warn(format!("this would be refused: {refusal}"));
@@ -125,7 +126,7 @@ fn carry_out(
         destroy::save(&plan, path, context)?;
         return Ok(exit);
     }
-    if !args.yes {
+    if !args.yes && !plan.is_empty() {
         limits.confirm(&pruned, &plan)?;
     }
     let way = Way { yes: true, saved: !args.yes, no_undo: args.undo.no_undo, until };

@@ -21,6 +21,8 @@ pub struct Planned {
     pub plan: RepositoryPlan,
     /// How many tags there are.
     pub tags: usize,
+    /// Whether the rules look at any of them.
+    pub matches: bool,
     /// How many tags go, and manifests without one for their own sake: not those that go along with what lists them, or with what they
     /// are attached to.
     pub items: usize,
@@ -57,7 +59,8 @@ pub async fn plan(place: &Place<'_>, policy: &Policy, now: Timestamp, tick: Tick
         ));
     }
     fill(&mut plan, &inventory, decision);
-    Ok(Planned { plan, tags: inventory.tags().len(), items })
+    let matches = inventory.tags().iter().any(|tag| policy.matches(tag.tag.as_str()));
+    Ok(Planned { plan, tags: inventory.tags().len(), matches, items })
 }
 
 /// Writes a decision into a plan: newest first within each stage.
@@ -137,7 +140,7 @@ mod tests {
             ]
         );
         assert_eq!((plan.keeps[0].name.as_str(), plan.bytes), (digest(9).as_str(), Some(5)));
-        let planned = |tags| Planned { plan: plan.clone(), tags, items: 3 };
+        let planned = |tags| Planned { plan: plan.clone(), tags, matches: true, items: 3 };
         assert!(planned(5).takes_most() && !planned(6).takes_most());
     }
 }
