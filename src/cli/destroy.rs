@@ -92,10 +92,14 @@ pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Conte
         for part in &prepared {
             // a person may have thought about it for long
             let newcomers = match way.saved || !way.yes {
-                true => Newcomers::read(&*part.registry, &part.plan, &tick).await?,
-                false => Newcomers::default(),
+                true => Newcomers::read(&*part.registry, &part.plan, &tick).await,
+                false => Ok(Newcomers::default()),
             };
-            applied.extend(apply::apply(&*part.registry, &part.plan, newcomers, &conditions).await);
+            applied.extend(match newcomers {
+                Ok(newcomers) => apply::apply(&*part.registry, &part.plan, newcomers, &conditions).await,
+                // what went elsewhere went, and is told
+                Err(error) => Applied::none(&*part.registry, &part.plan, error),
+            });
         }
         // who interrupted does not care that the time was over as well
         Ok((applied, if is_asked() { Exit::Interrupted } else { Exit::Partial }))
@@ -259,13 +263,19 @@ fn tell(
     }
     let deleted: Vec<&Outcome> =
         applied.outcomes.iter().filter(|outcome| matches!(outcome.result, Done::Untagged | Done::Deleted)).collect();
+    let steps = prepared.iter().flat_map(|part| &part.plan.steps).zip(&applied.outcomes);
+    let with_manifests = steps.map(|(step, outcome)| match step {
+        Step::DeleteManifest { tags, .. } if outcome.result == Done::Deleted => tags.len(),
+        _ => 0,
+    });
+    let with_manifests: usize = with_manifests.sum();
     let undo = run.map(|run| format!("; undo with: regctl undo {run}")).unwrap_or_default();
     match deleted.as_slice() {
         [] if run.is_some() => context.printer.note(format!("What may have changed is kept{undo}")),
         [] => {}
         [one] => context.printer.done(format!("deleted {}{undo}", one.reference)),
         many => {
-            let what = tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()));
+            let what = tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()), with_manifests);
             context.printer.done(format!("deleted {what}{undo}"));
         }
     }
@@ -290,10 +300,10 @@ fn tell(
     }
 }
 
-/// `2 tags and 5 manifests`, of full references.
-pub(super) fn tags_and_manifests<'a>(references: impl Iterator<Item = &'a str>) -> String {
+/// `2 tags and 5 manifests`, of full references, and of tags that went with manifests.
+pub(super) fn tags_and_manifests<'a>(references: impl Iterator<Item = &'a str>, with_manifests: usize) -> String {
     let (manifests, tags): (Vec<&str>, Vec<&str>) = references.partition(|reference| reference.contains('@'));
-    match (tags.len(), manifests.len()) {
+    match (tags.len() + with_manifests, manifests.len()) {
         (tags, 0) => units::plural(tags, "tag"),
         (0, manifests) => units::plural(manifests, "manifest"),
         (tags, manifests) => format!("{} and {}", units::plural(tags, "tag"), units::plural(manifests, "manifest")),

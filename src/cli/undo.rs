@@ -124,7 +124,7 @@ fn tell(run: &RunId, undone: Undone, args: &Args, context: &Context) -> anyhow::
         [] => {}
         [one] => context.printer.done(format!("{} is back", one.reference)),
         many => {
-            let what = destroy::tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()));
+            let what = destroy::tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()), 0);
             context.printer.done(format!("{what} are back"));
         }
     }

@@ -13,7 +13,7 @@ use super::args::{DestroyArgs, TargetArgs};
 use super::destroy::{self, Way};
 use super::{Context, Exit, Refusal, series, verify};
 use crate::duration::Duration;
-use crate::operations::plan::{Plan, VERSION};
+use crate::operations::plan::{Plan, RepositoryPlan, VERSION};
 use crate::output::{View, units};
 use limits::LimitArgs;
 use reading::{Pruned, Reading};
@@ -143,7 +143,8 @@ fn show(plan: &Plan, pruned: &Pruned, args: &DestroyArgs, context: &Context) -> 
         }
     } else {
         let alone = plan.repositories.len() == 1;
-        let shown: Vec<_> = plan.repositories.iter().filter(|part| alone || !part.steps.is_empty()).collect();
+        let says = |part: &&RepositoryPlan| !part.steps.is_empty() || alone && !part.keeps.is_empty();
+        let shown: Vec<_> = plan.repositories.iter().filter(says).collect();
         let mut text: String = shown.iter().map(|part| series::text(part)).collect();
         if shown.len() > 1 {
             let bytes = shown.iter().try_fold(0_u64, |sum, part| Some(sum.saturating_add(part.bytes?)));

@@ -82,6 +82,15 @@ impl Applied {
         self.outcomes.iter().filter(|outcome| outcome.result == result).count()
     }
 
+    /// None of a plan could be begun.
+    pub fn none(registry: &dyn Registry, plan: &RepositoryPlan, error: Error) -> Applied {
+        let fail = |step: &Step| {
+            let message = Some(format!("not tried: {error}"));
+            Outcome { reference: step::name(registry, &plan.repository.0, step), result: Done::Failed, message }
+        };
+        Applied { outcomes: plan.steps.iter().map(fail).collect(), first_error: Some(error) }
+    }
+
     /// Takes in how another repository's plan went.
     pub fn extend(&mut self, other: Applied) {
         self.outcomes.extend(other.outcomes);

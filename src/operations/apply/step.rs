@@ -49,11 +49,7 @@ impl<'a> Applier<'a> {
     }
 
     pub(super) async fn step(&self, step: &Step) -> (Outcome, Option<Error>) {
-        let name = match step {
-            Step::Untag { tag, .. } | Step::Unlist { tag, .. } => self.name(&tag.0.clone().into()),
-            Step::DeleteManifest { digest, .. } => self.name(&digest.clone().into()),
-            Step::DeleteRepository => format!("{}/{}", self.registry.name(), self.repository),
-        };
+        let name = name(self.registry, self.repository, step);
         if (self.conditions.stop)() {
             let message = Some("not done: it was to stop before".to_owned());
             return self.told(Outcome { reference: name, result: Done::Interrupted, message }, None).await;
@@ -323,6 +319,15 @@ impl<'a> Applier<'a> {
             Some(remedy) => refusal.remedy(remedy),
             None => refusal,
         }
+    }
+}
+
+/// What a step is about, as a full reference.
+pub(super) fn name(registry: &dyn Registry, repository: &Repository, step: &Step) -> String {
+    match step {
+        Step::Untag { tag, .. } | Step::Unlist { tag, .. } => reference(registry, repository, &tag.0.clone().into()),
+        Step::DeleteManifest { digest, .. } => reference(registry, repository, &digest.clone().into()),
+        Step::DeleteRepository => format!("{}/{repository}", registry.name()),
     }
 }
 

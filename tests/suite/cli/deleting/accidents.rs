@@ -139,6 +139,22 @@ fn open_msupply_11431_a_run_that_deleted_nothing_is_not_green() {
     assert_eq!(lab.tags().len(), 3);
 }
 
+/// One registry of two is down by the time the plan is carried out: what went on the other is told, and can be taken back.
+#[test]
+fn skopeo_1466_a_registry_that_is_down_does_not_hide_what_went() {
+    let first = Lab::honest();
+    let second = Lab::honest();
+    fill(&first, 2);
+    fill(&second, 1);
+    let catalogue = |lab: &Lab| format!("address = \"{}\"\n", lab.server.url());
+    first.program.write_catalogue(&format!("[registry.one]\n{}[registry.two]\n{}", catalogue(&first), catalogue(&second)));
+    first.run("tag delete one/app:a-1 two/app:a-1 --plan plan.json").succeeds();
+    drop(second);
+    let applied = first.run("apply-plan plan.json --yes").exits(9);
+    applied.says("failed: two/app:a-1: not tried: ").says("deleted one/app:a-1; undo with: regctl undo");
+    assert_eq!(first.tags(), ["a-2"]);
+}
+
 /// One process and one sign-in for each tag.
 #[test]
 fn ggcr_843_many_tags_are_one_run_and_one_sign_in() {
