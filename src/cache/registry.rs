@@ -57,6 +57,10 @@ impl Registry for Remembering {
         self.registry.tags(repository)
     }
 
+    fn manifests(&self, repository: &Repository) -> Option<BoxStream<'_, Result<Vec<Digest>>>> {
+        self.registry.manifests(repository)
+    }
+
     async fn head(&self, repository: &Repository, selector: &Selector) -> Result<Descriptor> {
         self.registry.head(repository, selector).await
     }

@@ -43,6 +43,11 @@ pub(super) trait Provider: Send + Sync {
         None
     }
 
+    /// The manifests of a repository, tagged or not, where something lists them.
+    fn manifests<'a>(&'a self, _v2: &'a V2, _repository: &Repository) -> Option<Pages<'a, Digest>> {
+        None
+    }
+
     /// Takes one tag away.
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {
         v2.untag(repository, tag).await

@@ -133,6 +133,11 @@ impl Registry for Remote {
         }
     }
 
+    fn manifests(&self, repository: &Repository) -> Option<BoxStream<'_, Result<Vec<Digest>>>> {
+        let pages = self.provider.manifests(&self.v2, repository)?;
+        Some(Box::pin(pages.map_err(|error| self.provider.judge(error))))
+    }
+
     async fn head(&self, repository: &Repository, selector: &Selector) -> Result<Descriptor> {
         self.v2.head(repository, selector).await
     }

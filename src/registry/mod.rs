@@ -151,6 +151,12 @@ pub trait Registry: Send + Sync {
     /// that the server doesn't know is [`ErrorKind::NotFound`].
     fn tags(&self, repository: &Repository) -> BoxStream<'_, Result<Vec<TagEntry>>>;
 
+    /// The manifests of a repository, tagged or not, page after page; those that an index lists may be left to the index. `None` where the
+    /// server has no list of them, as `/v2/` alone hasn't.
+    fn manifests(&self, _repository: &Repository) -> Option<BoxStream<'_, Result<Vec<Digest>>>> {
+        None
+    }
+
     /// The descriptor of a manifest, without its content where the server allows.
     async fn head(&self, repository: &Repository, selector: &Selector) -> Result<Descriptor>;
 
