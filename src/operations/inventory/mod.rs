@@ -4,6 +4,7 @@
 //! asks a server. What a delete takes along is in `cascade`, the order of it in [`removal`](super::removal).
 
 mod cascade;
+mod listed;
 mod read;
 
 use std::collections::hash_map::Entry;
@@ -16,6 +17,7 @@ use super::image::Shape;
 use super::tags::ResolvedTag;
 use crate::oci::{Digest, Tag};
 
+pub use listed::listed;
 pub use read::{Depth, Unreadable};
 
 /// A blob that manifests name.

@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::TryStreamExt;
 use jiff::Timestamp;
 
 use super::super::Ticker;
 use super::super::delete::Place;
-use super::super::inventory::{Depth, Inventory};
+use super::super::inventory::{Depth, Inventory, listed};
 use super::super::plan::{Keep, RepositoryPlan, Step};
 use super::super::removal;
 use super::policy::Policy;
 use super::{Decision, Reason, decide};
 use crate::oci::Digest;
-use crate::registry::{ErrorKind, Result};
+use crate::registry::Result;
 
 /// A plan, and what limits are measured by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +46,7 @@ pub async fn plan(place: &Place<'_>, policy: &Policy, now: Timestamp, tick: Tick
     let mut also = policy.exclusions.digests_in(place.repository);
     let mut plan = place.plan();
     if policy.untagged || policy.orphaned_referrers {
-        match listed(place).await? {
+        match listed(place.registry, place.repository).await? {
             Ok(digests) => also.extend(digests),
             Err(why) => plan.warnings.push(format!("{why}: of these, only what tags, indexes and signatures lead to is found")),
         }
@@ -62,33 +61,6 @@ pub async fn plan(place: &Place<'_>, policy: &Policy, now: Timestamp, tick: Tick
     fill(&mut plan, &inventory, decision);
     let matches = inventory.tags().iter().any(|tag| policy.matches(tag.tag.as_str()));
     Ok(Planned { plan, tags: inventory.tags().len(), matches, items })
-}
-
-/// Every manifest that the server lists, with a tag or without one; else why it lists none.
-///
-/// # Errors
-/// When the list ends half way.
-async fn listed(place: &Place<'_>) -> Result<std::result::Result<Vec<Digest>, String>> {
-    let Some(mut pages) = place.registry.manifests(place.repository) else {
-        return Ok(Err(format!("{} lists no manifests without a tag", place.registry.name())));
-    };
-    let mut digests = Vec::new();
-    loop {
-        match pages.try_next().await {
-            Ok(Some(page)) => digests.extend(page),
-            Ok(None) => return Ok(Ok(digests)),
-            // the vendor's API takes other credentials than `/v2/`; what isn't listed isn't deleted
-            Err(error) if digests.is_empty() && is_about_who_asks(error.kind()) => {
-                return Ok(Err(format!("{} does not list manifests without a tag ({error})", place.registry.name())));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-fn is_about_who_asks(kind: ErrorKind) -> bool {
-    use ErrorKind::{CredentialMissing, CredentialRefused, Denied, NotFound, Unsupported};
-    matches!(kind, Unsupported | Denied | CredentialRefused | CredentialMissing | NotFound)
 }
 
 /// Writes a decision into a plan: newest first within each stage.

@@ -54,6 +54,10 @@ fn only_what_nothing_needs_goes() {
         let program = program(&fake, None);
         let planned = program.run(["prune", &format!("v/{repository}"), "--untagged", "--dry-run"]).succeeds();
         assert!(!planned.stderr.contains("lists no manifests"), "{kind}: {planned}");
+        let plan = program.run(["prune", &format!("v/{repository}"), "--untagged", "--dry-run", "-o", "json"]).succeeds().json();
+        let usage = program.run(["usage", &format!("v/{repository}"), "--by", "repository", "-o", "json"]).succeeds().json();
+        assert!(plan["repositories"][0]["bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{plan}");
+        assert_eq!(usage["items"][0]["reclaimable"], plan["repositories"][0]["bytes"], "{kind}");
         program.run(["prune", &format!("v/{repository}"), "--untagged", "--yes"]).succeeds();
         assert_eq!(there(), BTreeSet::from([amd64, arm64, kept, top]), "{kind}: {planned}");
         assert!(![old, old_amd64, alone].iter().any(|digest| there().contains(digest)));
