@@ -42,7 +42,7 @@ pub async fn plan(place: &Place<'_>, policy: &Policy, now: Timestamp, tick: Tick
     let depth = if dates { Depth::Dates } else { Depth::Manifests };
     // an image that runs somewhere by its digest, and whose tag has moved on, still needs what it lists
     let in_use = policy.exclusions.digests_in(place.repository);
-    let inventory = Inventory::read(place.registry, place.repository, depth, &in_use, tick).await?;
+    let inventory = Inventory::read_with_locks(place.registry, place.repository, depth, &in_use, tick).await?;
     let decision = decide(&inventory, place.repository, policy, now);
     let items = decision.deletes.iter().map(|doomed| match doomed.reason {
         Reason::Unused | Reason::WithSubject => 0,
@@ -62,7 +62,7 @@ pub async fn plan(place: &Place<'_>, policy: &Policy, now: Timestamp, tick: Tick
 
 /// Writes a decision into a plan: newest first within each stage.
 fn fill(plan: &mut RepositoryPlan, inventory: &Inventory, decision: Decision) {
-    let keep = |kept: super::Kept| Keep { name: kept.what.name().to_owned(), reason: kept.reason.to_string() };
+    let keep = |kept: super::Kept| Keep::new(kept.what.name(), kept.reason.to_string());
     plan.keeps = decision.keeps.into_iter().map(keep).collect();
     plan.bytes = decision.bytes;
     let going: BTreeSet<Digest> = decision.deletes.iter().map(|doomed| doomed.digest.clone()).collect();
