@@ -1,5 +1,6 @@
 //! The way of every command that deletes: show the plan, ask, carry out that same plan, tell what happened.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use super::args::DestroyArgs;
 use super::error::exit_of;
 use super::{Context, Exit, Refusal, prompt, series};
 use crate::journal::{self, Journal, RunId};
+use crate::oci::Digest;
 use crate::operations::apply::{self, Applied, Conditions, Done, Learnt, Newcomers, Outcome};
 use crate::operations::plan::{Otherwise, Plan, PlannedTag, RepositoryPlan, Step, VERSION};
 use crate::output::{Failed, List, View, units};
@@ -74,7 +76,8 @@ pub struct Way {
 /// Asks, and carries plans out.
 pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Context) -> anyhow::Result<Exit> {
     if plan.is_empty() {
-        return nothing(unread(&plan).collect(), context);
+        nothing(locked(&prepared).chain(unread(&plan)).collect(), context)?;
+        return all_locked(&prepared).map_or(Ok(Exit::Done), Err);
     }
     if !way.yes && !prompt::confirm(&question(&plan))? {
         return Err(Refusal::new(Exit::Refused, "not confirmed; nothing has changed").into());
@@ -124,8 +127,35 @@ fn unread(plan: &Plan) -> impl Iterator<Item = Failed> {
     plan.failed.iter().map(|unread| Failed { name: unread.name.clone(), message: unread.message.clone() })
 }
 
+/// What was asked for by name and stays, because the server holds on to it.
+fn locked(prepared: &[Prepared]) -> impl Iterator<Item = Failed> {
+    prepared.iter().flat_map(|part| {
+        part.plan
+            .locked()
+            .map(|keep| Failed { name: full(&part.plan, &keep.name), message: format!("not deleted: {}", keep.reason) })
+    })
+}
+
+/// The error of a command that asked for nothing but what the server holds on to; `None` when it asked for nothing such.
+fn all_locked(prepared: &[Prepared]) -> Option<anyhow::Error> {
+    let unlock: BTreeSet<&str> =
+        prepared.iter().flat_map(|part| part.plan.locked()).filter_map(|keep| keep.unlock.as_deref()).collect();
+    let mut locked = locked(prepared);
+    let first = locked.next()?;
+    let message = match locked.count() {
+        0 => format!("{}: {}", first.name, first.message),
+        more => format!("{}: {}, and {} more", first.name, first.message, units::count(more)),
+    };
+    Some(unlock.into_iter().fold(Refusal::new(Exit::Refused, message), Refusal::hint).into())
+}
+
+/// A tag or digest of a plan as a full reference.
+fn full(plan: &RepositoryPlan, name: &str) -> String {
+    format!("{}{}{name}", plan.name(), if name.contains(':') { '@' } else { ':' })
+}
+
 fn question(plan: &Plan) -> String {
-    let registries: std::collections::BTreeSet<&str> = plan.repositories.iter().map(|part| part.registry.as_str()).collect();
+    let registries: BTreeSet<&str> = plan.repositories.iter().map(|part| part.registry.as_str()).collect();
     let registries = registries.into_iter().collect::<Vec<_>>().join(", ");
     let tags: usize = plan.repositories.iter().map(RepositoryPlan::tags).sum();
     let manifests: usize = plan.repositories.iter().map(RepositoryPlan::manifests).sum();
@@ -143,8 +173,7 @@ fn question(plan: &Plan) -> String {
 fn tell_gone(plan: &Plan, context: &Context) {
     for part in &plan.repositories {
         for gone in &part.gone {
-            let separator = if gone.contains(':') { '@' } else { ':' };
-            let name = if gone == part.repository.0.as_str() { part.name() } else { format!("{}{separator}{gone}", part.name()) };
+            let name = if gone == part.repository.0.as_str() { part.name() } else { full(part, gone) };
             context.printer.note(format!("{name} is already gone"));
         }
     }
@@ -152,7 +181,10 @@ fn tell_gone(plan: &Plan, context: &Context) {
 
 /// Shows a plan.
 pub fn show(plan: &Plan, context: &Context) -> anyhow::Result<()> {
-    if plan.is_empty() && !context.globals.output.is_machine() {
+    if plan.is_empty()
+        && plan.repositories.iter().all(|part| part.locked().next().is_none())
+        && !context.globals.output.is_machine()
+    {
         return Ok(());
     }
     context.printer.report(plan, || {
@@ -168,14 +200,20 @@ pub fn show(plan: &Plan, context: &Context) -> anyhow::Result<()> {
 
 /// A plan as a person reads it.
 fn text(plan: &RepositoryPlan) -> String {
-    if plan.steps.is_empty() {
+    let goes = plan.steps.iter().map(|step| ('-', line(step)));
+    let stays = plan.locked().map(|keep| ('=', (short(&keep.name), format!("stays: {}", keep.reason))));
+    let lines: Vec<(char, (String, String))> = goes.chain(stays).collect();
+    if lines.is_empty() {
         return String::new();
     }
-    let lines: Vec<(String, String)> = plan.steps.iter().map(line).collect();
-    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let width = lines.iter().map(|(_, (name, _))| name.len()).max().unwrap_or(0);
     let mut out = format!("{}\n", plan.name());
-    for (name, what) in lines {
-        out.push_str(&format!("  - {name:width$}  {what}\n"));
+    for (sign, (name, what)) in lines {
+        out.push_str(&format!("  {sign} {name:width$}  {what}\n"));
+    }
+    if plan.steps.is_empty() {
+        out.push_str("Nothing goes.\n");
+        return out;
     }
     let (tags, manifests) = (plan.tags(), plan.manifests());
     let goes = |count: usize, one: &str| match count {
@@ -196,6 +234,11 @@ fn text(plan: &RepositoryPlan) -> String {
     };
     out.push_str(&format!("{rest}.\n"));
     out
+}
+
+/// A tag as it is, a digest as people see it.
+fn short(name: &str) -> String {
+    name.parse::<Digest>().map_or_else(|_| name.to_owned(), |digest| format!("{}:{}", digest.algorithm(), digest.short()))
 }
 
 fn line(step: &Step) -> (String, String) {
@@ -245,7 +288,8 @@ fn tell(
         let (bad, done): (Vec<&Outcome>, Vec<&Outcome>) =
             applied.outcomes.iter().partition(|outcome| outcome.result == Done::Failed);
         let failed = bad.iter().map(|bad| Failed { name: bad.reference.clone(), message: bad.message.clone().unwrap_or_default() });
-        let list = List { items: done, failed: failed.chain(unread(plan)).collect(), next_page: None };
+        let failed = failed.chain(locked(prepared)).chain(unread(plan));
+        let list = List { items: done, failed: failed.collect(), next_page: None };
         context.printer.report_list(&list, || view(&list.items))?;
     }
     for outcome in &applied.outcomes {
@@ -261,6 +305,7 @@ fn tell(
             Done::Interrupted => context.printer.note(format!("not done: {}", outcome.reference)),
         }
     }
+    locked(prepared).for_each(|one| context.printer.warn(format!("{}: {}", one.name, one.message)));
     let deleted: Vec<&Outcome> =
         applied.outcomes.iter().filter(|outcome| matches!(outcome.result, Done::Untagged | Done::Deleted)).collect();
     let steps = prepared.iter().flat_map(|part| &part.plan.steps).zip(&applied.outcomes);
@@ -291,7 +336,7 @@ fn tell(
         .into());
     }
     match (failed, good) {
-        (0, _) if skipped == 0 => Ok(Exit::Done),
+        (0, _) if skipped == 0 => Ok(if locked(prepared).next().is_some() { Exit::Partial } else { Exit::Done }),
         (0, 0) => Err(Refusal::new(Exit::Refused, "the plan is stale: what it meant has moved; nothing has changed")
             .hint("make the plan again")
             .into()),

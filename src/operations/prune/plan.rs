@@ -51,7 +51,7 @@ pub async fn plan(place: &Place<'_>, policy: &Policy, now: Timestamp, tick: Tick
             Err(why) => plan.warnings.push(format!("{why}: of these, only what tags, indexes and signatures lead to is found")),
         }
     }
-    let inventory = Inventory::read(place.registry, place.repository, depth, &also, tick).await?;
+    let inventory = Inventory::read_with_locks(place.registry, place.repository, depth, &also, tick).await?;
     let decision = decide(&inventory, place.repository, policy, now);
     let items = decision.deletes.iter().map(|doomed| match doomed.reason {
         Reason::Unused | Reason::WithSubject => 0,
@@ -65,7 +65,7 @@ pub async fn plan(place: &Place<'_>, policy: &Policy, now: Timestamp, tick: Tick
 
 /// Writes a decision into a plan: newest first within each stage.
 fn fill(plan: &mut RepositoryPlan, inventory: &Inventory, decision: Decision) {
-    let keep = |kept: super::Kept| Keep { name: kept.what.name().to_owned(), reason: kept.reason.to_string() };
+    let keep = |kept: super::Kept| Keep::new(kept.what.name(), kept.reason.to_string());
     plan.keeps = decision.keeps.into_iter().map(keep).collect();
     plan.bytes = decision.bytes;
     let going: BTreeSet<Digest> = decision.deletes.iter().map(|doomed| doomed.digest.clone()).collect();

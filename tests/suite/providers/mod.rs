@@ -14,6 +14,7 @@ mod gitea;
 mod gitlab;
 mod harbor;
 mod ionos;
+mod locks;
 mod nexus;
 mod program;
 mod quay;
