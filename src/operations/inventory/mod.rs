@@ -4,8 +4,8 @@
 //! asks a server. What a delete takes along is in `cascade`, the order of it in [`removal`](super::removal).
 
 mod cascade;
-mod listed;
 mod held;
+mod listed;
 mod read;
 
 use std::collections::hash_map::Entry;
@@ -19,8 +19,8 @@ use super::tags::ResolvedTag;
 use crate::oci::{Digest, Tag};
 use crate::registry::{Lock, Locks};
 
-pub use listed::listed;
 pub use held::Held;
+pub use listed::listed;
 pub use read::{Depth, Unreadable};
 
 /// A blob that manifests name.
