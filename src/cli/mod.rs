@@ -231,6 +231,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         password: OnceLock::new(),
     };
     let result = cli.command.run(&context);
+    if let Some(Some(cache)) = context.cache.get() {
+        cache.finish();
+    }
     if context.globals.stats {
         show_stats(&context);
     }
