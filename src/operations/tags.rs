@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
 
+use super::ahead::Ahead;
 use super::content::reference;
 use super::filter::Filter;
 use super::image::{self, Summary};
 use super::{Content, Failure, Ticker};
-use crate::oci::{Descriptor, Digest, Repository, Selector, Tag};
+use crate::oci::{Descriptor, Digest, Repository, Selector, Tag, is_attachment_tag};
 use crate::registry::{Error, ErrorKind, Registry, Result, TagEntry};
 
 /// How many times as many tags are begun as requests run at once. They are handed over in order, so while the first of them is slow, the
@@ -202,6 +203,8 @@ pub async fn stream(
             }
         }
         emit(&tags)?;
+        // what was begun meanwhile gets its turn
+        tokio::task::yield_now().await;
         if let Some(error) = end {
             return Err(error.into());
         }
@@ -216,9 +219,12 @@ fn names<'a>(
     query: &'a Query,
     hidden: &'a AtomicU64,
 ) -> impl Stream<Item = Result<TagEntry>> + 'a {
-    let pages = registry.tags(repository).map_ok(|page| stream::iter(page.into_iter().map(Ok)));
+    let pages = registry.tags(repository);
+    // who wants a few only may not want the next page
+    let pages = if query.limit.is_none() { Ahead::new(pages).left_stream() } else { pages.right_stream() };
+    let pages = pages.map_ok(|page| stream::iter(page.into_iter().map(Ok)));
     pages.try_flatten().try_filter(move |entry| {
-        let is_attachment = || entry.name.parse::<Tag>().is_ok_and(|tag| tag.is_attachment());
+        let is_attachment = || is_attachment_tag(&entry.name);
         let fits = if !query.attachments && is_attachment() {
             hidden.fetch_add(1, Atomic::Relaxed);
             false
@@ -245,19 +251,18 @@ impl<'a> Resolver<'a> {
         &'b self,
         entries: impl Stream<Item = Result<TagEntry>> + 'b,
     ) -> futures_util::stream::LocalBoxStream<'b, std::result::Result<Option<ListedTag>, Failure>> {
-        let width = if self.needs_requests() { BEGUN * self.content.registry.concurrency() } else { 1 };
-        entries
-            .map(move |entry| async move {
-                match entry {
-                    Ok(entry) => {
-                        let name = self.reference(&entry);
-                        self.resolve(entry).await.map_err(|error| Failure { name, error })
-                    }
-                    Err(error) => Err(Failure { name: String::new(), error }),
-                }
-            })
-            .buffered(width.max(1))
-            .boxed_local()
+        let nameless = |error| Failure { name: String::new(), error };
+        if !self.needs_requests() {
+            return entries.map_ok(|entry| Some(self.listed(entry))).map_err(nameless).boxed_local();
+        }
+        let resolved = entries.map(move |entry| async move {
+            let mut tag = self.listed(entry.map_err(nameless)?);
+            match self.resolve(&mut tag).await {
+                Ok(fits) => Ok(fits.then_some(tag)),
+                Err(error) => Err(Failure { name: tag.reference, error }),
+            }
+        });
+        resolved.buffered((BEGUN * self.content.registry.concurrency()).max(1)).boxed_local()
     }
 
     fn needs_requests(&self) -> bool {
@@ -276,14 +281,10 @@ impl<'a> Resolver<'a> {
         self.content.registry.head(self.content.repository, &Selector::Tag(tag.clone())).await
     }
 
-    fn reference(&self, entry: &TagEntry) -> String {
-        format!("{}/{}:{}", self.content.registry.name(), self.content.repository, entry.name)
-    }
-
-    /// `None`: it is not on the digest that was asked for, or went away since it was listed.
-    async fn resolve(&self, entry: TagEntry) -> Result<Option<ListedTag>> {
-        let mut tag = ListedTag {
-            reference: self.reference(&entry),
+    /// As it was listed.
+    fn listed(&self, entry: TagEntry) -> ListedTag {
+        ListedTag {
+            reference: [self.content.registry.name(), "/", self.content.repository.as_str(), ":", &entry.name].concat(),
             name: entry.name,
             digest: entry.digest,
             kind: entry.media_type.as_deref().and_then(image::Shape::of_type),
@@ -294,14 +295,15 @@ impl<'a> Resolver<'a> {
             created_at: None,
             pushed_at: entry.pushed_at,
             pulled_at: entry.pulled_at,
-        };
-        if !self.needs_requests() {
-            return Ok(Some(tag));
         }
+    }
+
+    /// Finds out more. `false`: it is not on the digest that was asked for, or went away since it was listed.
+    async fn resolve(&self, tag: &mut ListedTag) -> Result<bool> {
         // each manifest costs the person one of a few pulls: what the list told has to do
         if let Some(digest) = tag.digest.as_ref().filter(|_| self.content.registry.counts_reads()) {
             let fits = self.query.digest.as_ref().is_none_or(|wanted| wanted == digest);
-            return Ok(fits.then_some(tag));
+            return Ok(fits);
         }
         let valid: Tag = tag.name.parse().map_err(|error: crate::oci::InvalidName| {
             Error::new(ErrorKind::Protocol, "look at", &tag.reference)
@@ -311,11 +313,11 @@ impl<'a> Resolver<'a> {
         let head = match self.head(&valid).await {
             Ok(head) => head,
             // deleted while we listed
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
         if self.query.digest.as_ref().is_some_and(|wanted| *wanted != head.digest) {
-            return Ok(None);
+            return Ok(false);
         }
         tag.media_type = Some(head.media_type);
         if self.wants_manifests() {
@@ -328,7 +330,7 @@ impl<'a> Resolver<'a> {
             tag.created_at = created_at;
         }
         tag.digest = Some(head.digest);
-        Ok(Some(tag))
+        Ok(true)
     }
 }
 
