@@ -395,18 +395,19 @@ pub struct ResolvedTag {
 
 /// Every tag of a repository with its digest. Tags whose manifest is gone are left out; anything else that can't be read is an
 /// error: a list with holes would lie about which tags share a digest.
-pub async fn resolve_all(registry: &dyn Registry, repository: &Repository, tick: Ticker<'_>) -> Result<Vec<ResolvedTag>> {
-    let resolved = resolve_each(registry, repository, tick);
+pub async fn resolve_all(content: &Content<'_>, tick: Ticker<'_>) -> Result<Vec<ResolvedTag>> {
+    let resolved = resolve_each(content, true, tick);
     resolved.try_filter_map(|tag| std::future::ready(Ok(tag.ok()))).try_collect().await
 }
 
 /// Every tag of a repository in the server's order, as they are known: what it points at, or the mere name of one that the server lists
-/// and doesn't have.
+/// and doesn't have. `manifests` says that all manifests will be wanted, so that those which are not remembered may come along at once.
 pub(super) fn resolve_each<'a>(
-    registry: &'a dyn Registry,
-    repository: &'a Repository,
+    content: &'a Content<'a>,
+    manifests: bool,
     tick: Ticker<'a>,
 ) -> impl Stream<Item = Result<std::result::Result<ResolvedTag, Tag>>> + 'a {
+    let Content { registry, repository, .. } = *content;
     let pages = registry.tags(repository).map_ok(|page| stream::iter(page.into_iter().map(Ok::<_, Error>)));
     let done = std::sync::Arc::new(AtomicU64::new(0));
     let resolved = pages.try_flatten().map(move |entry| {
@@ -419,7 +420,7 @@ pub(super) fn resolve_each<'a>(
                     .caused_by(error)
             })?;
             let selector = Selector::Tag(tag.clone());
-            let head = registry.head(repository, &selector).await;
+            let head = if manifests { content.resolve(&tag).await } else { registry.head(repository, &selector).await };
             tick(done.fetch_add(1, Atomic::Relaxed) + 1, None);
             match head {
                 Ok(head) => Ok(Ok(ResolvedTag {
