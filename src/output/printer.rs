@@ -124,12 +124,7 @@ impl Printer {
 
     /// Writes items of a stream, each as a line of JSON, all at once: a call of the system for each line would take longer than the lines.
     pub fn items<T: Serialize>(&self, items: &[T]) -> Result<(), ReportError> {
-        let mut lines = String::new();
-        for item in items {
-            lines.push_str(&json::to_string(item, false).map_err(|error| encode("JSON", error))?);
-            lines.push('\n');
-        }
-        self.write(lines.as_bytes())
+        self.write(json::lines(items).map_err(|error| encode("JSON", error))?.as_bytes())
     }
 
     fn show<T: Serialize>(&self, value: &T, view: impl FnOnce() -> View) -> Result<(), ReportError> {
