@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use serde::Deserialize;
 
-use super::Place;
 use super::api::{Api, Keyed, date, lenient};
 use super::provider::{Pages, Provider, Vendor};
+use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Ping, Registry, Result, Support, TagEntry};
+use crate::registry::{Capabilities, Error, ErrorKind, Facts, Hold, Lock, Ping, Registry, Result, Support, TagEntry};
 use crate::transport::header::HeaderName;
 use crate::transport::{Cursor, Login, Method, Request};
 
@@ -29,7 +29,7 @@ const IMMUTABLE: Lock = Lock::Held(Hold {
     remedy: "change the project's rules in Harbor: Policy, Tag Immutability",
 });
 /// Says that a project is meant by its name, also when that is a number.
-const BY_NAME: HeaderName = HeaderName::from_static("x-is-resource-name");
+pub(super) const BY_NAME: HeaderName = HeaderName::from_static("x-is-resource-name");
 
 pub(super) fn vendor() -> Vendor {
     let quirks = Quirks {
@@ -46,11 +46,14 @@ pub(super) fn vendor() -> Vendor {
 /// The API stands at `/api` of the registry's host and takes the same users and robots.
 fn open(place: &Place) -> Result<Box<dyn Provider>> {
     let takes = |credential: &Credential| matches!(credential, Credential::Basic { .. }).then_some(Login::Basic);
-    Ok(Box::new(Harbor { api: Api::beside(place, "/api", takes)? }))
+    let project = place.namespace.as_deref().and_then(|namespace| namespace.split('/').next()).map(str::to_owned);
+    Ok(Box::new(Harbor { api: Api::beside(place, "/api", takes)?, project }))
 }
 
 struct Harbor {
     api: Api,
+    /// The project that the entry is for.
+    project: Option<String>,
 }
 
 impl Harbor {
@@ -109,6 +112,10 @@ impl Provider for Harbor {
             ping.version = Some(format!("Harbor {}", version.trim_start_matches('v')));
         }
         Ok(ping)
+    }
+
+    async fn facts(&self, v2: &V2) -> Result<Facts> {
+        facts::harbor::read(&self.api, self.project.as_deref(), v2.name()).await
     }
 
     fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {

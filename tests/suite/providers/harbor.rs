@@ -49,6 +49,27 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
             full.map(|name| json!({ "id": 1, "name": name, "artifact_count": 1, "pull_count": 0, "creation_time": PUSHED }));
         return Some(call.linked_page(entries.collect()));
     }
+    match (call.method, path) {
+        ("GET", "v2.0/projects/acme/summary") => {
+            let quota = json!({ "hard": { "storage": -1 }, "used": { "storage": 1_234_567 } });
+            return Some(ok(&json!({ "repo_count": 1, "quota": quota })));
+        }
+        ("GET", "v2.0/projects/acme") => {
+            return Some(ok(&json!({ "project_id": 3, "name": "acme", "metadata": { "public": "false", "retention_id": "7" } })));
+        }
+        ("GET", "v2.0/retentions/7") => {
+            let rule = json!({
+                "id": 1, "action": "retain", "template": "latestPushedK", "params": { "latestPushedK": 10 },
+                "tag_selectors": [{ "kind": "doublestar", "decoration": "matches", "pattern": "**" }],
+                "scope_selectors": { "repository": [{ "kind": "doublestar", "decoration": "repoMatches", "pattern": "**" }] },
+            });
+            let trigger = json!({ "kind": "Schedule", "settings": { "cron": "0 0 0 * * *" } });
+            return Some(ok(&json!({ "id": 7, "algorithm": "or", "rules": [rule], "trigger": trigger })));
+        }
+        // for administrators of the system
+        ("GET", "v2.0/system/gc/schedule" | "v2.0/quotas") => return Some(error(403, "FORBIDDEN", "forbidden")),
+        _ => {}
+    }
     // a proxy in between unescapes once; what has a slash then is another address
     let parts: Vec<String> = path.split('/').map(unescaped).collect();
     if parts.iter().any(|part| part.contains('/')) {
