@@ -153,6 +153,17 @@ struct Collection {
     schedule: Option<Schedule>,
 }
 
+/// What is known of Harbor 1: that all of it takes Harbor 2.
+pub(crate) fn of_old() -> Facts {
+    let two = || "Harbor 2: this is Harbor 1, which has another API".to_owned();
+    Facts {
+        storage: Fact::Hidden(two()),
+        retention: Fact::Hidden(two()),
+        garbage_collection: Fact::Hidden(two()),
+        first_repositories: None,
+    }
+}
+
 /// Asks for all facts side by side.
 pub(crate) async fn read(api: &Api, project: Option<&str>, subject: &str) -> Result<Facts> {
     let (storage, retention, garbage_collection) =
