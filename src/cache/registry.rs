@@ -61,6 +61,10 @@ impl Registry for Remembering {
         self.registry.tags(repository)
     }
 
+    fn manifests(&self, repository: &Repository) -> Option<BoxStream<'_, Result<Vec<Digest>>>> {
+        self.registry.manifests(repository)
+    }
+
     async fn locks(&self, repository: &Repository, manifests: bool) -> Result<Locks> {
         self.registry.locks(repository, manifests).await
     }

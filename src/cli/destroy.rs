@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
@@ -18,6 +18,10 @@ use crate::operations::plan::{Otherwise, Plan, PlannedTag, RepositoryPlan, Step,
 use crate::output::{Failed, List, View, units};
 use crate::registry::{ErrorKind, Registry};
 
+/// How old a look at the tags may be when a manifest is deleted by its digest. Deleting thousands takes a server many minutes, in which
+/// people push.
+const FRESH_FOR: Duration = Duration::from_secs(30);
+
 /// A plan and the registry that it is for.
 pub struct Prepared {
     /// Where it will be carried out.
@@ -28,8 +32,8 @@ pub struct Prepared {
 
 /// Shows the plans, and carries them out if that is wanted.
 pub fn run(prepared: Vec<Prepared>, args: &DestroyArgs, context: &Context) -> anyhow::Result<Exit> {
-    let plan =
-        Plan { version: VERSION, made_at: context.now, repositories: prepared.iter().map(|part| part.plan.clone()).collect() };
+    let repositories = prepared.iter().map(|part| part.plan.clone()).collect();
+    let plan = Plan { version: VERSION, made_at: context.now, repositories, failed: Vec::new() };
     tell_gone(&plan, context);
     if let Some(path) = &args.plan {
         show(&plan, context)?;
@@ -72,10 +76,7 @@ pub struct Way {
 /// Asks, and carries plans out.
 pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Context) -> anyhow::Result<Exit> {
     if plan.is_empty() {
-        if context.globals.output.is_machine() {
-            let list = List::<Outcome> { items: Vec::new(), failed: locked(&prepared).collect(), next_page: None };
-            context.printer.report_list(&list, || crate::output::Table::new([]))?;
-        }
+        nothing(locked(&prepared).chain(unread(&plan)).collect(), context)?;
         return all_locked(&prepared).map_or(Ok(Exit::Done), Err);
     }
     if !way.yes && !prompt::confirm(&question(&plan))? {
@@ -87,22 +88,43 @@ pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Conte
     let tick = |done, total| progress.tick(done, total);
     let is_over = || way.until.is_some_and(|until| Instant::now() >= until);
     let applied = context.block_on_changes(async |stop| {
-        let stop = || stop.is_asked() || is_over();
-        let conditions = Conditions { journal, learnt: &Learnt::default(), stop: &stop, tick: &tick };
+        let is_asked = || stop.is_asked();
+        let stop = || is_asked() || is_over();
+        let conditions = Conditions { journal, learnt: &Learnt::default(), stop: &stop, tick: &tick, fresh_for: FRESH_FOR };
         let mut applied = Applied::default();
         for part in &prepared {
             // a person may have thought about it for long
             let newcomers = match way.saved || !way.yes {
-                true => Newcomers::read(&*part.registry, &part.plan, &tick).await?,
-                false => Newcomers::default(),
+                true => Newcomers::read(&*part.registry, &part.plan, &tick).await,
+                false => Ok(Newcomers::default()),
             };
-            applied.extend(apply::apply(&*part.registry, &part.plan, newcomers, &conditions).await);
+            applied.extend(match newcomers {
+                Ok(newcomers) => apply::apply(&*part.registry, &part.plan, newcomers, &conditions).await,
+                // what went elsewhere went, and is told
+                Err(error) => Applied::none(&*part.registry, &part.plan, error),
+            });
         }
-        Ok(applied)
+        // who interrupted does not care that the time was over as well
+        Ok((applied, if is_asked() { Exit::Interrupted } else { Exit::Partial }))
     });
     drop(progress);
     let kept = run.and_then(|run| context.end_run(run));
-    tell(&prepared, applied?, kept.as_ref(), context)
+    let (applied, stopped) = applied?;
+    tell(&prepared, &plan, applied, stopped, kept.as_ref(), context)
+}
+
+/// Nothing was to be done: programs see that too.
+pub(super) fn nothing(failed: Vec<Failed>, context: &Context) -> anyhow::Result<Exit> {
+    if context.globals.output.is_machine() {
+        let list = List { items: Vec::<Outcome>::new(), failed, next_page: None };
+        context.printer.report_list(&list, || crate::output::Table::new([]))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What could not be read, for programs.
+fn unread(plan: &Plan) -> impl Iterator<Item = Failed> {
+    plan.failed.iter().map(|unread| Failed { name: unread.name.clone(), message: unread.message.clone() })
 }
 
 /// What was asked for by name and stays, because the server holds on to it.
@@ -249,8 +271,15 @@ fn line(step: &Step) -> (String, String) {
     }
 }
 
-/// Tells what happened, and how the command ends.
-fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &Context) -> anyhow::Result<Exit> {
+/// Tells what happened, and how the command ends; with `stopped` if not every step was come to.
+fn tell(
+    prepared: &[Prepared],
+    plan: &Plan,
+    applied: Applied,
+    stopped: Exit,
+    run: Option<&RunId>,
+    context: &Context,
+) -> anyhow::Result<Exit> {
     let good = [Done::Untagged, Done::Deleted, Done::Updated, Done::Gone].map(|done| applied.count(done)).iter().sum::<usize>();
     let (failed, skipped, interrupted) =
         (applied.count(Done::Failed), applied.count(Done::Skipped), applied.count(Done::Interrupted));
@@ -259,7 +288,7 @@ fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &
         let (bad, done): (Vec<&Outcome>, Vec<&Outcome>) =
             applied.outcomes.iter().partition(|outcome| outcome.result == Done::Failed);
         let failed = bad.iter().map(|bad| Failed { name: bad.reference.clone(), message: bad.message.clone().unwrap_or_default() });
-        let failed = failed.chain(locked(prepared));
+        let failed = failed.chain(locked(prepared)).chain(unread(plan));
         let list = List { items: done, failed: failed.collect(), next_page: None };
         context.printer.report_list(&list, || view(&list.items))?;
     }
@@ -279,24 +308,31 @@ fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &
     locked(prepared).for_each(|one| context.printer.warn(format!("{}: {}", one.name, one.message)));
     let deleted: Vec<&Outcome> =
         applied.outcomes.iter().filter(|outcome| matches!(outcome.result, Done::Untagged | Done::Deleted)).collect();
+    let steps = prepared.iter().flat_map(|part| &part.plan.steps).zip(&applied.outcomes);
+    let with_manifests = steps.map(|(step, outcome)| match step {
+        Step::DeleteManifest { tags, .. } if outcome.result == Done::Deleted => tags.len(),
+        _ => 0,
+    });
+    let with_manifests: usize = with_manifests.sum();
     let undo = run.map(|run| format!("; undo with: regctl undo {run}")).unwrap_or_default();
     match deleted.as_slice() {
         [] if run.is_some() => context.printer.note(format!("What may have changed is kept{undo}")),
         [] => {}
         [one] => context.printer.done(format!("deleted {}{undo}", one.reference)),
         many => {
-            let what = tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()));
+            let what = tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()), with_manifests);
             context.printer.done(format!("deleted {what}{undo}"));
         }
     }
     if applied.count(Done::Deleted) > 0 {
-        context.printer.note("Space comes back when the registry's own garbage collection runs.");
+        context.what_frees_space(plan).into_iter().for_each(|sentence| context.printer.note(sentence));
     }
     if interrupted > 0 {
-        return Err(Refusal::new(
-            Exit::Interrupted,
-            format!("interrupted; {interrupted} of {} steps were not done", applied.outcomes.len()),
-        )
+        let left = format!("{interrupted} of {} steps were not done", applied.outcomes.len());
+        return Err(match stopped {
+            Exit::Interrupted => Refusal::new(Exit::Interrupted, format!("interrupted; {left}")),
+            _ => Refusal::new(stopped, format!("the time limit is over; {left}")).hint("to go on, run it again"),
+        }
         .into());
     }
     match (failed, good) {
@@ -309,10 +345,10 @@ fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &
     }
 }
 
-/// `2 tags and 5 manifests`, of full references.
-pub(super) fn tags_and_manifests<'a>(references: impl Iterator<Item = &'a str>) -> String {
+/// `2 tags and 5 manifests`, of full references, and of tags that went with manifests.
+pub(super) fn tags_and_manifests<'a>(references: impl Iterator<Item = &'a str>, with_manifests: usize) -> String {
     let (manifests, tags): (Vec<&str>, Vec<&str>) = references.partition(|reference| reference.contains('@'));
-    match (tags.len(), manifests.len()) {
+    match (tags.len() + with_manifests, manifests.len()) {
         (tags, 0) => units::plural(tags, "tag"),
         (0, manifests) => units::plural(manifests, "manifest"),
         (tags, manifests) => format!("{} and {}", units::plural(tags, "tag"), units::plural(manifests, "manifest")),

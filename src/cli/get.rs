@@ -71,7 +71,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 
 /// Asks the server of an entry. Docker Hub is asked for its rate limit by itself.
 fn ask(name: &Name, kind: Kind, context: &Context) -> anyhow::Result<Live> {
-    let way = context.open_entry(name)?;
+    let way = context.entry_way(name)?;
     context.block_on(async {
         let (live, limit) = futures_util::join!(live::live(&**way.registry()), way.rate_limit(kind));
         let mut live = live?;

@@ -21,6 +21,19 @@ pub struct Plan {
     pub made_at: Timestamp,
     /// One part a repository.
     pub repositories: Vec<RepositoryPlan>,
+    /// What could not be read, so that nothing goes there.
+    #[serde(default)]
+    pub failed: Vec<Unread>,
+}
+
+/// A repository, or a registry, that could not be read when a plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unread {
+    /// Which.
+    pub name: String,
+    /// Why.
+    pub message: String,
 }
 
 /// What goes and what stays in one repository.
@@ -251,6 +264,7 @@ mod tests {
                 warnings: vec![],
                 bytes: Some(7),
             }],
+            failed: vec![],
         };
         let text = serde_json::to_string(&plan).unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);

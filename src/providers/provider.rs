@@ -48,6 +48,11 @@ pub(super) trait Provider: Send + Sync {
         None
     }
 
+    /// The manifests of a repository, tagged or not, where something lists them.
+    fn manifests<'a>(&'a self, _v2: &'a V2, _repository: &Repository) -> Option<Pages<'a, Digest>> {
+        None
+    }
+
     /// What is locked in a repository beside what its list of tags says.
     async fn locks(&self, _v2: &V2, _repository: &Repository, _manifests: bool) -> Result<Locks> {
         Ok(Locks::default())

@@ -144,6 +144,11 @@ impl Registry for Remote {
         }
     }
 
+    fn manifests(&self, repository: &Repository) -> Option<BoxStream<'_, Result<Vec<Digest>>>> {
+        let pages = self.provider.manifests(&self.v2, repository)?;
+        Some(Box::pin(pages.map_err(|error| self.provider.judge(error))))
+    }
+
     async fn locks(&self, repository: &Repository, manifests: bool) -> Result<Locks> {
         match self.provider.locks(&self.v2, repository, manifests).await {
             Err(error) if is_no_answer(error.kind()) => {

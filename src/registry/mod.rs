@@ -163,6 +163,12 @@ pub trait Registry: Send + Sync {
     /// that the server doesn't know is [`ErrorKind::NotFound`].
     fn tags(&self, repository: &Repository) -> BoxStream<'_, Result<Vec<TagEntry>>>;
 
+    /// The manifests of a repository, tagged or not, page after page; those that an index lists may be left to the index. `None` where the
+    /// server has no list of them, as `/v2/` alone hasn't.
+    fn manifests(&self, _repository: &Repository) -> Option<BoxStream<'_, Result<Vec<Digest>>>> {
+        None
+    }
+
     /// What is locked in a repository beside what its list of tags says; single manifests only if they are asked for, because that is a
     /// list of its own. Who may not ask is told nothing: the server refuses anyway what it holds on to.
     async fn locks(&self, _repository: &Repository, _manifests: bool) -> Result<Locks> {

@@ -5,6 +5,7 @@
 
 mod cascade;
 mod held;
+mod listed;
 mod read;
 
 use std::collections::hash_map::Entry;
@@ -19,6 +20,7 @@ use crate::oci::{Digest, Tag};
 use crate::registry::{Lock, Locks};
 
 pub use held::Held;
+pub use listed::listed;
 pub use read::{Depth, Unreadable};
 
 /// A blob that manifests name.

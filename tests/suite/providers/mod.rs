@@ -21,6 +21,7 @@ mod program;
 mod quay;
 mod swr;
 mod tcr;
+mod untagged;
 mod zot;
 
 use std::sync::Arc;
