@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 
 use super::Cache;
 use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
-use crate::registry::{BlobStream, Capabilities, Locks, Ping, Referrers, Registry, Remembered, Result, Support, TagEntry};
+use crate::registry::{BlobStream, Capabilities, Facts, Locks, Ping, Referrers, Registry, Remembered, Result, Support, TagEntry};
 
 /// A registry with a cache beside it.
 pub struct Remembering {
@@ -47,6 +47,10 @@ impl Registry for Remembering {
 
     async fn ping(&self) -> Result<Ping> {
         self.registry.ping().await
+    }
+
+    async fn facts(&self) -> Result<Facts> {
+        self.registry.facts().await
     }
 
     fn repositories(&self) -> BoxStream<'_, Result<Vec<Repository>>> {

@@ -129,6 +129,11 @@ impl Context {
         self.open_place(&catalogue, &target.place, self.explicit(args)?, true)
     }
 
+    /// The way to the registry of an entry.
+    pub fn entry_way(&self, name: &Name) -> anyhow::Result<Way> {
+        self.way(&self.catalogue()?, &Place::Entry(name.clone()), None, true)
+    }
+
     /// A repository.
     pub fn open_repository(&self, args: &TargetArgs, text: &str) -> anyhow::Result<OpenedRepository> {
         let (catalogue, place, repository) = self.find_repository(args, text)?;

@@ -15,6 +15,7 @@ pub mod filter;
 pub mod image;
 pub mod inspect;
 pub mod inventory;
+pub mod live;
 mod placeholder;
 pub mod plan;
 pub mod prune;

@@ -6,18 +6,18 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Place;
-use super::api::{Api, date, escaped, lenient, nowhere};
+use super::api::{Api, Keyed, date, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
+use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2, error, json};
 use crate::oci::{Digest, Repository, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
-use crate::transport::{Answer, LIST_LIMIT, Listing, Login, Method, Scope, pages};
+use crate::registry::{Capabilities, Error, ErrorKind, Fact, Facts, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
+use crate::transport::{Answer, Cursor, LIST_LIMIT, Listing, Login, Method, Scope, pages};
 
 const TAGS: &str = "list the tags of";
 const MANIFESTS: &str = "list the manifests of";
@@ -47,12 +47,14 @@ fn open(place: &Place) -> Result<Box<dyn Provider>> {
     let takes = |credential: &Credential| (credential.username() == Some(OAUTH)).then_some(Login::Bearer);
     let location = place.client.base().host_str().and_then(|host| host.strip_suffix(HOSTS)).map(str::to_owned);
     let api = Api::known(place, |host| host.ends_with(HOSTS), ADDRESS, takes)?;
-    Ok(Box::new(Gar { api, location: location.or_else(|| place.region.clone()) }))
+    Ok(Box::new(Gar { api, location: location.or_else(|| place.region.clone()), namespace: place.namespace.clone() }))
 }
 
 struct Gar {
     api: Option<Api>,
     location: Option<String>,
+    /// The project, or the repository in Google's sense, that the entry is for.
+    namespace: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +95,12 @@ struct DockerConfig {
     immutable_tags: bool,
 }
 
+#[derive(Deserialize)]
+struct Groups {
+    #[serde(default, deserialize_with = "null_as_default")]
+    repositories: Vec<facts::gar::Group>,
+}
+
 /// Work that goes on after the answer.
 #[derive(Deserialize)]
 struct Operation {
@@ -110,6 +118,22 @@ struct Status {
 }
 
 impl Gar {
+    /// The repositories, in Google's sense, that the entry is for.
+    async fn groups(&self, v2: &V2, namespace: &str) -> Result<Vec<facts::gar::Group>> {
+        let unknown = || nowhere(facts::OPERATION, v2.name(), v2.name());
+        let (Some(api), Some(location)) = (&self.api, &self.location) else { return Err(unknown()) };
+        let mut parts = namespace.split('/');
+        let project = parts.next().unwrap_or_default();
+        let all = format!("/v1/projects/{project}/locations/{location}/repositories");
+        if let Some(group) = parts.next() {
+            return Ok(vec![api.get(&format!("{all}/{group}"), facts::OPERATION, v2.name()).await?]);
+        }
+        let entries =
+            |page: Groups| page.repositories.into_iter().map(|group| Keyed { key: group.name.clone(), value: group }).collect();
+        let cursor = Cursor::Token { at: "/nextPageToken", parameter: "pageToken" };
+        api.list(api.request(Method::GET, &all), cursor, facts::OPERATION, v2.name().to_owned(), entries).try_concat().await
+    }
+
     /// Where the API has the repository, in Google's sense, that an image is in.
     fn group(&self, image: &Repository) -> Option<String> {
         let mut parts = image.as_str().split('/');
@@ -125,6 +149,20 @@ impl Provider for Gar {
             (Some(_), Some(_)) => Capabilities { delete_repository: Support::Api, ..v2 },
             _ => v2,
         }
+    }
+
+    async fn facts(&self, v2: &V2) -> Result<Facts> {
+        let groups = match &self.namespace {
+            Some(namespace) => facts::fact(self.groups(v2, namespace).await, facts::gar::NEEDS)?,
+            None => Fact::Hidden(facts::gar::ONE_PROJECT.to_owned()),
+        };
+        let retention = match &groups {
+            Fact::Told(groups) => Fact::Told(groups.iter().filter_map(facts::gar::Group::retention).collect()),
+            Fact::Hidden(needs) => Fact::Hidden(needs.clone()),
+            Fact::Untold => Fact::Untold,
+        };
+        let storage = groups.map(|groups| groups.iter().map(facts::gar::Group::storage).collect());
+        Ok(Facts { storage, retention, ..Facts::default() })
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {

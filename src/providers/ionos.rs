@@ -8,13 +8,13 @@ use futures_util::TryStreamExt;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use super::Place;
 use super::api::{Api, Keyed, date, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
+use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Digest, Repository, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
+use crate::registry::{Capabilities, Error, ErrorKind, Fact, Facts, Registry, Result, Support, TagEntry};
 use crate::transport::{Cursor, Login, Method};
 
 const LIST: &str = "list the repositories of";
@@ -148,6 +148,20 @@ impl Provider for Ionos {
             Some(_) => Capabilities { list: Support::Api, delete_repository: Support::Api, ..v2 },
             None => v2,
         }
+    }
+
+    async fn facts(&self, v2: &V2) -> Result<Facts> {
+        let described = async {
+            let (api, id) = self.registry(v2, facts::OPERATION).await?;
+            api.get(&format!("/registries/{id}"), facts::OPERATION, v2.name()).await
+        };
+        Ok(match facts::fact(described.await, facts::ionos::NEEDS)? {
+            Fact::Told(described) => facts::ionos::of(described),
+            Fact::Hidden(needs) => {
+                Facts { storage: Fact::Hidden(needs.clone()), garbage_collection: Fact::Hidden(needs), ..Facts::default() }
+            }
+            Fact::Untold => Facts::default(),
+        })
     }
 
     fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {

@@ -16,6 +16,7 @@ pub mod derived;
 pub mod detect;
 mod dockerhub;
 mod ecr;
+mod facts;
 mod gar;
 mod ghcr;
 mod gitea;

@@ -8,13 +8,13 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Place;
 use super::api::{Api, Keyed, lenient};
 use super::provider::{Pages, Provider, Vendor};
+use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Registry, Result, Support, TagEntry};
+use crate::registry::{Capabilities, Error, ErrorKind, Fact, Facts, Hold, Lock, Registry, Result, Support, TagEntry};
 use crate::transport::{Cursor, Login, Method};
 
 const LIST: &str = "list the repositories of";
@@ -92,6 +92,14 @@ impl Provider for Quay {
     fn capabilities(&self, v2: Capabilities) -> Capabilities {
         let list = if self.namespace.is_some() { Support::Api } else { v2.list };
         Capabilities { list, delete_repository: Support::Api, ..v2 }
+    }
+
+    async fn facts(&self, v2: &V2) -> Result<Facts> {
+        let Some(namespace) = &self.namespace else {
+            let hidden = || "a namespace in the entry: Quay's quotas and rules are an organisation's".to_owned();
+            return Ok(Facts { storage: Fact::Hidden(hidden()), retention: Fact::Hidden(hidden()), ..Facts::default() });
+        };
+        facts::quay::read(&self.api, namespace.split('/').next().unwrap_or(namespace), v2.name()).await
     }
 
     fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {

@@ -8,7 +8,9 @@ use futures_util::stream::BoxStream;
 use super::provider::{Pages, Provider};
 use crate::distribution::V2;
 use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
-use crate::registry::{BlobStream, Capabilities, Error, ErrorKind, Locks, Ping, Referrers, Registry, Result, Support, TagEntry};
+use crate::registry::{
+    BlobStream, Capabilities, Error, ErrorKind, Facts, Locks, Ping, Referrers, Registry, Result, Support, TagEntry,
+};
 
 /// A v2 registry with its vendor's ways.
 pub(super) struct Remote {
@@ -122,6 +124,10 @@ impl Registry for Remote {
 
     async fn ping(&self) -> Result<Ping> {
         self.provider.ping(&self.v2).await
+    }
+
+    async fn facts(&self) -> Result<Facts> {
+        self.provider.facts(&self.v2).await
     }
 
     fn repositories(&self) -> BoxStream<'_, Result<Vec<Repository>>> {

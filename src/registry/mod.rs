@@ -6,6 +6,7 @@
 
 mod capability;
 mod error;
+mod facts;
 mod kind;
 mod lock;
 
@@ -19,6 +20,7 @@ use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
 
 pub use capability::{Capabilities, Support};
 pub use error::{Error, ErrorKind, Result};
+pub use facts::{Fact, Facts, GarbageCollection, Retention, Storage};
 pub use kind::Kind;
 pub use lock::{Hold, Lock, Locks};
 
@@ -148,6 +150,11 @@ pub trait Registry: Send + Sync {
 
     /// Asks whether it is a registry, and signs in.
     async fn ping(&self) -> Result<Ping>;
+
+    /// What the vendor says of the registry beside what is in it. What this credential may not ask is a fact, not an error.
+    async fn facts(&self) -> Result<Facts> {
+        Ok(Facts::default())
+    }
 
     /// The repositories, page after page in the server's order.
     fn repositories(&self) -> BoxStream<'_, Result<Vec<Repository>>>;

@@ -39,6 +39,7 @@ const COMMANDS: &[(&[&str], i32, Prints)] = &[
     (&["list"], 0, Json),
     (&["list", "--name", "nothing"], 0, Json),
     (&["get", "lab"], 0, Json),
+    (&["get", "lab", "--live"], 0, Json),
     (&["set-default", "lab"], 0, Json),
     (&["deactivate", "other"], 0, Json),
     (&["activate", "other"], 0, Json),

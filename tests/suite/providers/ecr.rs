@@ -85,6 +85,17 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
     let repository: Repository = name.parse().ok()?;
     let delete = |digest: &Digest| call.storage.delete_manifest(&repository, digest).expect("it is in memory");
     Some(match target {
+        "GetLifecyclePolicy" if name.ends_with("web") => {
+            let rule = json!({
+                "rulePriority": 1, "selection": { "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14 },
+                "action": { "type": "expire" },
+            });
+            let text = json!({ "rules": [rule] }).to_string();
+            said(
+                &json!({ "registryId": "012345678910", "repositoryName": name, "lifecyclePolicyText": text, "lastEvaluatedAt": PUSHED }),
+            )
+        }
+        "GetLifecyclePolicy" => refused("LifecyclePolicyNotFoundException", "Lifecycle policy does not exist"),
         "DescribeImages" => page(
             "imageDetails",
             versions

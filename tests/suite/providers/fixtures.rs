@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use regctl::providers::{self, Place};
-use regctl::registry::{Kind, Registry};
+use regctl::registry::{Facts, Kind, Registry};
 use regctl::transport::{Client, Settings};
 
 use super::{Account, REGION};
@@ -99,4 +99,76 @@ fn repositories_as_documented() {
     let registry = open(Kind::Gitlab, "acme", &[("/v4/groups/acme/registry/repositories", "repositories.json")]);
     let names = wait(registry.repositories().try_collect::<Vec<_>>()).unwrap().concat();
     assert_eq!(names.iter().map(ToString::to_string).collect::<Vec<_>>(), ["acme/tools", "acme/tools/releases"]);
+}
+
+fn facts(registry: &dyn Registry) -> String {
+    let Facts { storage, retention, garbage_collection, .. } = wait(registry.facts()).unwrap();
+    let mut text = String::new();
+    for part in storage.told().into_iter().flatten() {
+        let number = |number: Option<u64>| number.map_or("-".into(), |number| number.to_string());
+        let date = part.updated_at.map_or(String::new(), |date| format!(" at {date}"));
+        writeln!(text, "storage of {}: {} of {} {:?}{date}", part.of, number(part.used), number(part.quota), part.unlimited)
+            .unwrap();
+    }
+    for part in retention.told().into_iter().flatten() {
+        writeln!(text, "retention of {}: {} ({:?})", part.of, part.rules.join("; "), part.schedule).unwrap();
+    }
+    if let Some(collection) = garbage_collection.told() {
+        writeln!(text, "garbage collection: {:?}", collection.schedule).unwrap();
+    }
+    for needs in [storage.hidden(), retention.hidden(), garbage_collection.hidden()].into_iter().flatten() {
+        writeln!(text, "hidden: {needs}").unwrap();
+    }
+    text
+}
+
+#[test]
+fn facts_as_documented() {
+    let vendors: &[(Kind, &'static str, Files)] = &[
+        (
+            Kind::Harbor,
+            "robot$ci",
+            &[
+                ("/projects/acme/summary", "summary.json"),
+                ("/projects/acme", "project.json"),
+                ("/retentions/7", "retention.json"),
+                ("/system/gc/schedule", "gc-schedule.json"),
+            ],
+        ),
+        (Kind::Dockerhub, "acme", &[("/v2/namespaces/acme/repositories", "repositories.json"), ("/v2/auth/token", "token.json")]),
+        (Kind::Quay, "$oauthtoken", &[("/organization/acme", "organization.json"), ("/autoprunepolicy/", "autoprune.json")]),
+        (
+            Kind::Gitlab,
+            "acme",
+            &[
+                ("/v4/groups/acme/registry/repositories", "repositories.json"),
+                ("/v4/registry/repositories/1", "repository.json"),
+                ("/v4/registry/repositories/2", "repository.json"),
+                ("/v4/projects/9", "project.json"),
+            ],
+        ),
+        (Kind::Gar, "oauth2accesstoken", &[("/v1/projects/acme/locations/europe-west3/repositories", "repositories.json")]),
+        (
+            Kind::Ionos,
+            "acme",
+            &[("/registries", "api-registries.json"), ("/b8a6d4ff-0000-4000-8000-000000000001", "api-registry.json")],
+        ),
+        (Kind::Azure, "acme", &[]),
+    ];
+    let mut text = String::new();
+    for (kind, username, files) in vendors {
+        write!(text, "{kind}\n{}", facts(&*open(*kind, username, files))).unwrap();
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn locks_as_documented() {
+    let files: Files = &[("/acr/v1/team/app/_manifests", "manifests.json"), ("/acr/v1/team/app", "repository.json")];
+    let locks = wait(open(Kind::Azure, "acme", files).locks(&"team/app".parse().unwrap(), true)).unwrap();
+    let why = |lock: Option<regctl::registry::Lock>| lock.and_then(regctl::registry::Lock::why);
+    assert_eq!(why(locks.repository), Some("locked in Azure: deleteEnabled is false"));
+    assert_eq!(locks.contents, None, "what is in it may go");
+    let manifest = locks.manifests.into_values().next();
+    assert_eq!(why(manifest), Some("locked in Azure: writeEnabled is false"));
 }

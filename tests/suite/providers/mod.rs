@@ -14,6 +14,7 @@ mod gitea;
 mod gitlab;
 mod harbor;
 mod ionos;
+mod live;
 mod locks;
 mod nexus;
 mod program;
