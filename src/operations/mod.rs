@@ -23,6 +23,7 @@ pub mod search;
 pub mod tags;
 pub mod undo;
 pub mod verify;
+pub mod vulnerabilities;
 
 pub use content::Content;
 

@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use super::provider::{Pages, Provider};
 use crate::distribution::V2;
 use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
-use crate::registry::{BlobStream, Capabilities, Error, ErrorKind, Ping, Referrers, Registry, Result, Support, TagEntry};
+use crate::registry::{BlobStream, Capabilities, Error, ErrorKind, Ping, Referrers, Registry, Result, Scanned, Support, TagEntry};
 
 /// A v2 registry with its vendor's ways.
 pub(super) struct Remote {
@@ -216,6 +216,10 @@ impl Registry for Remote {
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers> {
         self.v2.referrers(repository, subject).await
+    }
+
+    async fn vulnerabilities(&self, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        self.judged(self.provider.vulnerabilities(&self.v2, repository, digest).await)
     }
 
     async fn blob_size(&self, repository: &Repository, digest: &Digest) -> Result<u64> {

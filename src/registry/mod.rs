@@ -7,6 +7,7 @@
 mod capability;
 mod error;
 mod kind;
+pub mod vulnerability;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
 pub use capability::{Capabilities, Support};
 pub use error::{Error, ErrorKind, Result};
 pub use kind::Kind;
+pub use vulnerability::{Scanned, Severity, Vulnerability, VulnerabilityReport};
 
 /// A tag as listed. Vendors that tell more than the name fill the rest in; plain v2 servers don't.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -181,6 +183,11 @@ pub trait Registry: Send + Sync {
 
     /// What is attached to a manifest.
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers>;
+
+    /// What the registry's own scanner found in an image. The digest is that of an image or an index.
+    async fn vulnerabilities(&self, _repository: &Repository, _digest: &Digest) -> Result<Scanned> {
+        Ok(Scanned::Nothing("this kind of registry has no scanner that regctl can ask".into()))
+    }
 
     /// The size of a blob in bytes.
     async fn blob_size(&self, repository: &Repository, digest: &Digest) -> Result<u64>;
