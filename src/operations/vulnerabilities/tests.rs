@@ -53,7 +53,8 @@ fn read(document: &Value) -> Option<VulnerabilityReport> {
 
 #[test]
 fn each_format() {
-    let expected: [(&str, Option<&str>, Option<&str>, &[&str]); 6] = [
+    type Row = (&'static str, Option<&'static str>, Option<&'static str>, &'static [&'static str]);
+    let expected: [Row; 6] = [
         (
             FILES[0],
             Some("trivy 0.65.0"),
