@@ -32,13 +32,11 @@ pub(super) fn for_registry(error: &Error) -> Vec<String> {
     vec![hint]
 }
 
-/// The three ways to a report on an image of which none is known.
-pub(super) fn for_an_unscanned_image(reference: &str) -> Vec<String> {
-    vec![
-        "let the registry scan: Harbor, Quay, ECR, Artifact Registry and IONOS do when that is switched on there".into(),
-        format!(
-            "attach a report, such as: trivy image --format sarif -o r.sarif {reference}; oras attach --artifact-type application/sarif+json {reference} r.sarif"
-        ),
-        "install trivy or grype on this machine, somewhere on PATH".into(),
+/// The three ways to a report on an image on which there is none.
+pub(super) fn for_an_unscanned_image() -> [&'static str; 3] {
+    [
+        "let the registry scan: Harbor, Quay, ECR, Artifact Registry and IONOS do, when that is switched on there",
+        "attach a report: oras attach --artifact-type application/sarif+json IMAGE report.sarif, or cosign attest --type vuln --predicate FILE IMAGE",
+        "install trivy or grype on this machine, somewhere on PATH",
     ]
 }

@@ -10,19 +10,23 @@ use serde::Deserialize;
 use super::Place;
 use super::api::{Api, Keyed, date, lenient};
 use super::provider::{Pages, Provider, Vendor};
+use super::reports::harbor::{self as reports, Reports};
 use crate::credentials::Credential;
-use crate::distribution::{Quirks, V2};
-use crate::oci::{Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Ping, Registry, Result, Support, TagEntry};
+use crate::distribution::{Quirks, V2, error, json};
+use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
+use crate::registry::{Capabilities, Error, ErrorKind, Ping, Registry, Result, Scanned, Support, TagEntry};
 use crate::transport::header::HeaderName;
-use crate::transport::{Cursor, Login, Method, Request};
+use crate::transport::{Cursor, LIST_LIMIT, Login, Method, Request};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
 const UNTAG: &str = "remove the tag";
 const DELETE_REPOSITORY: &str = "delete the repository";
+const REPORT: &str = "read the vulnerability report on";
 /// The most that Harbor puts on a page.
 const PAGE: &str = "100";
+/// Says in which form a report is wanted.
+const ACCEPT_REPORT: HeaderName = HeaderName::from_static("x-accept-vulnerabilities");
 /// Says that a project is meant by its name, also when that is a number.
 const BY_NAME: HeaderName = HeaderName::from_static("x-is-resource-name");
 
@@ -134,6 +138,23 @@ impl Provider for Harbor {
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {
         let Some(path) = path(repository) else { return v2.delete_repository(repository).await };
         self.api.delete(self.deletion(&path), DELETE_REPOSITORY, &v2.subject(repository, "")).await
+    }
+
+    async fn vulnerabilities(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        let Some(path) = path(repository) else { return v2.vulnerabilities(repository, digest).await };
+        let subject = v2.subject(repository, &format!("@{digest}"));
+        let request = self.api.request(Method::GET, &format!("{path}/artifacts/{digest}/additions/vulnerabilities"));
+        let request = request.header(BY_NAME, "true").header(ACCEPT_REPORT, reports::ACCEPTED).limit(LIST_LIMIT);
+        let answer = self.api.send(request, REPORT, &subject).await?;
+        let report = match answer.status.as_u16() {
+            200..=299 => reports::read(json::<Reports>(&answer, REPORT, &subject)?, digest),
+            404 => None,
+            _ => return Err(error(&answer, REPORT, subject)),
+        };
+        Ok(report.map_or_else(
+            || Scanned::Nothing("Harbor has not scanned it, or shows no scan to this credential".into()),
+            Scanned::Report,
+        ))
     }
 
     fn judge(&self, error: Error) -> Error {

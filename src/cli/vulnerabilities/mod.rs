@@ -3,6 +3,8 @@
 mod local;
 mod view;
 
+use std::collections::BTreeSet;
+
 use clap::{Args as ClapArgs, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -150,17 +152,24 @@ fn refuse_if_off(place: &OpenedImage) -> anyhow::Result<()> {
 }
 
 fn nobody_knows(reference: &str, unknown: Vec<Unknown>) -> anyhow::Error {
-    let mut reasons: Vec<String> = Vec::new();
+    let (mut reasons, mut remedies): (Vec<String>, Vec<String>) = Default::default();
     for image in unknown {
         if let Some(error) = image.error {
             return error.into();
         }
-        reasons.extend(image.reasons.into_iter().filter(|reason| !reasons.contains(reason)).collect::<Vec<_>>());
+        reasons.extend(image.reasons);
+        remedies.extend(image.remedies);
+    }
+    // those of the images of an index are mostly the same
+    for texts in [&mut reasons, &mut remedies] {
+        let mut seen = BTreeSet::new();
+        texts.retain(|text| seen.insert(text.clone()));
     }
     let reasons = if reasons.is_empty() { "it has no images".to_owned() } else { reasons.join("; ") };
     let refusal = Refusal::new(Exit::Unsupported, format!("there is no vulnerability report on {reference}"))
         .caused_by(anyhow::anyhow!(reasons));
-    hints::for_an_unscanned_image(reference).into_iter().fold(refusal, Refusal::hint).into()
+    let ways = hints::for_an_unscanned_image().map(str::to_owned);
+    remedies.into_iter().chain(ways).fold(refusal, Refusal::hint).into()
 }
 
 fn report(reference: String, findings: Findings, wanted: &Wanted) -> Report {

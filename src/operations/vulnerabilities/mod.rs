@@ -86,8 +86,19 @@ pub struct Unknown {
     pub reference: String,
     /// Why none of those who were asked has one.
     pub reasons: Vec<String>,
+    /// What helps against them, where somebody knows.
+    pub remedies: Vec<String>,
     /// What went wrong with a scanner, if one was asked.
     pub error: Option<Error>,
+}
+
+impl Unknown {
+    /// Notes that one failed and the others are asked all the same.
+    fn passed_over(&mut self, who: &str, error: &Error) {
+        tracing::info!("{error}; asking others");
+        self.reasons.push(format!("{who}: {error}"));
+        self.remedies.extend(error.remedies().map(str::to_owned));
+    }
 }
 
 /// What was found.
@@ -194,7 +205,12 @@ async fn ask(
     scannable: bool,
 ) -> Result<std::result::Result<(Answer, VulnerabilityReport), Unknown>> {
     let wants = |source: Source| query.source.is_none_or(|only| only == source);
-    let mut unknown = Unknown { reference: content.reference(&image.digest.clone().into()), reasons: Vec::new(), error: None };
+    let mut unknown = Unknown {
+        reference: content.reference(&image.digest.clone().into()),
+        reasons: Vec::new(),
+        remedies: Vec::new(),
+        error: None,
+    };
     let answer = |source, report: &VulnerabilityReport, attached| Answer {
         digest: image.digest.clone(),
         platform: image.platform.clone(),
@@ -208,7 +224,7 @@ async fn ask(
             Ok(Scanned::Report(report)) => return Ok(Ok((answer(Source::Registry, &report, None), report))),
             Ok(Scanned::Nothing(why)) => unknown.reasons.push(format!("registry: {why}")),
             Err(error) if query.source.is_none() && others_may_know(error.kind()) => {
-                unknown.reasons.push(format!("registry: {error}"));
+                unknown.passed_over("registry", &error);
             }
             Err(error) => return Err(error),
         }
@@ -220,7 +236,7 @@ async fn ask(
             }
             Ok(None) => unknown.reasons.push("attached: no report among what is attached".into()),
             Err(error) if query.source.is_none() && others_may_know(error.kind()) => {
-                unknown.reasons.push(format!("attached: {error}"));
+                unknown.passed_over("attached", &error);
             }
             Err(error) => return Err(error),
         }

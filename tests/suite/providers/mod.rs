@@ -19,6 +19,7 @@ mod program;
 mod quay;
 mod swr;
 mod tcr;
+mod vulnerabilities;
 mod zot;
 
 use std::sync::Arc;
