@@ -59,6 +59,7 @@ mod tag;
 mod token;
 mod undo;
 mod update;
+mod usage;
 mod verify;
 mod vulnerabilities;
 mod wallet;
@@ -117,6 +118,8 @@ enum Command {
     Inspect(inspect::Args),
     Referrers(referrers::Args),
     Verify(verify::Args),
+    #[command(visible_alias = "du")]
+    Usage(usage::Args),
     #[command(visible_alias = "vulns")]
     Vulnerabilities(vulnerabilities::Args),
     Search(search::Args),
@@ -170,6 +173,7 @@ impl Command {
             Command::Inspect(args) => inspect::run(args, context),
             Command::Referrers(args) => referrers::run(args, context),
             Command::Verify(args) => verify::run(args, context),
+            Command::Usage(args) => usage::run(args, context),
             Command::Vulnerabilities(args) => vulnerabilities::run(args, context),
             Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),

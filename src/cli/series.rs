@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_a_rule_decided_alike_is_one_row() {
-        let keep = |name: &str, reason: &str| Keep { name: name.into(), reason: reason.into() };
+        let keep = |name: &str, reason: &str| Keep::new(name, reason);
         let delete = |number: u32, tags: &[&str], reason: &str| Step::DeleteManifest {
             digest: Digest::sha256(&number.to_be_bytes()),
             tags: tags.iter().map(|tag| PlannedTag(tag.parse().unwrap())).collect(),

@@ -15,7 +15,7 @@ use super::reports::quay as reports;
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2, error, json};
 use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Scanned, Support, TagEntry};
+use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Registry, Result, Scanned, Support, TagEntry};
 use crate::transport::{Cursor, LIST_LIMIT, Login, Method};
 
 const LIST: &str = "list the repositories of";
@@ -25,6 +25,11 @@ const DELETE_REPOSITORY: &str = "delete the repository";
 const REPORT: &str = "read the vulnerability report on";
 /// The most that Quay puts on a page.
 const PAGE: &str = "100";
+/// A tag that was marked, or that a policy of its organisation or repository fits.
+const IMMUTABLE: Lock = Lock::Held(Hold {
+    why: "immutable in Quay",
+    remedy: "make the tag mutable in Quay, or change the immutability policy of its repository or organisation",
+});
 /// The user name that goes with an OAuth application token.
 const OAUTH: &str = "$oauthtoken";
 
@@ -80,6 +85,8 @@ struct Tagged {
     size: Option<u64>,
     #[serde(default, deserialize_with = "lenient")]
     start_ts: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    immutable: Option<bool>,
 }
 
 #[async_trait]
@@ -158,6 +165,7 @@ fn entry(tag: Tagged) -> TagEntry {
         media_type: index.then(|| media_type::OCI_INDEX.to_owned()),
         size: tag.size.filter(|_| !index),
         pushed_at: tag.start_ts.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+        lock: tag.immutable.map(|immutable| if immutable { IMMUTABLE } else { Lock::Open }),
         ..TagEntry::named(tag.name)
     }
 }

@@ -74,6 +74,8 @@ const COMMANDS: &[(&[&str], i32, Prints)] = &[
     (&["history"], 0, Json),
     (&["referrers", "app:v1"], 0, Json),
     (&["verify", "app", "--blobs"], 0, Json),
+    (&["usage", "lab"], 0, Json),
+    (&["usage", "app", "--top", "1"], 0, Json),
     (&["vulnerabilities", "app:v1"], 0, Json),
     (&["vulnerabilities", "app:v1", "--severity", "critical", "--fail-on", "critical"], 10, Json),
     (&["vulnerabilities", "app:v2"], 7, Nothing),

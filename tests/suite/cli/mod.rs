@@ -28,4 +28,5 @@ mod serve;
 mod start_up;
 mod token;
 mod update;
+mod usage;
 mod vulnerabilities;
