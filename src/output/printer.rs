@@ -92,7 +92,7 @@ impl Printer {
         self.settings.format
     }
 
-    /// Whether each item should be handed over with [`Printer::item`] as soon as it is known.
+    /// Whether each item should be handed over with [`Printer::items`] as soon as it is known.
     pub fn streams(&self) -> bool {
         self.settings.template.is_none() && self.settings.format == Format::Jsonl
     }
