@@ -26,6 +26,7 @@ pub mod tags;
 pub mod undo;
 pub mod usage;
 pub mod verify;
+pub mod vulnerabilities;
 
 pub use content::Content;
 

@@ -16,12 +16,15 @@ use super::api::{Api, Keyed, date, lenient};
 use super::derived::ecr::{ECR_USER, MEDIA_TYPE, TEMPORARY, usual_api};
 use super::detect::ECR_PUBLIC;
 use super::provider::{Pages, Provider, Vendor};
+use super::reports::ecr as reports;
 use super::sigv4::{self, Signed, Signer};
 use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, ServerError, V2, error, json as read_json};
 use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Facts, Hold, Lock, Locks, Registry, Result, Retention, Support, TagEntry};
+use crate::registry::{
+    Capabilities, Error, ErrorKind, Facts, Hold, Lock, Locks, Registry, Result, Retention, Scanned, Support, TagEntry,
+};
 use crate::transport::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use crate::transport::{Answer, Cursor, Login, Method, Owner, Request, Sign, Unsigned};
 
@@ -32,6 +35,7 @@ const LOCKS: &str = "see what is locked in";
 const UNTAG: &str = "remove the tag";
 const DELETE: &str = "delete";
 const DELETE_REPOSITORY: &str = "delete the repository";
+const REPORT: &str = "read the vulnerability report on";
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 /// What immutability is to ECR: a tag is put once, until it is deleted (users' report: containers-roadmap#2179).
@@ -168,6 +172,8 @@ fn meaning(code: &str) -> Option<ErrorKind> {
         "RepositoryNotFoundException" | "ImageNotFoundException" | "ImageNotFound" | "LifecyclePolicyNotFoundException" => {
             ErrorKind::NotFound
         }
+        "ScanNotFoundException" => ErrorKind::NotFound,
+        "UnsupportedImageTypeException" => ErrorKind::Unsupported,
         "AccessDeniedException" => ErrorKind::Denied,
         "UnrecognizedClientException"
         | "InvalidSignatureException"
@@ -354,6 +360,33 @@ impl Provider for Ecr {
         }
     }
 
+    async fn vulnerabilities(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImageScanFindings";
+        if self.api.is_none() {
+            return Ok(Scanned::Nothing("ECR's own API is not known for ECR Public or without a region".into()));
+        }
+        let id = json!({ "imageDigest": digest.as_str() });
+        let document = json!({ "repositoryName": repository.as_str(), "imageId": id, "maxResults": PAGE });
+        let entries = |page: Value| {
+            let key = page["nextToken"].as_str().unwrap_or_default().to_owned();
+            vec![Keyed { key, value: page }]
+        };
+        let subject = v2.subject(repository, &format!("@{digest}"));
+        let pages: Vec<Vec<Value>> = match self.list(TARGET, document, REPORT, subject.clone(), entries).try_collect().await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Scanned::Nothing("ECR has not scanned it".into()));
+            }
+            Err(error) if error.kind() == ErrorKind::Unsupported && error.status().is_some() => {
+                return Ok(Scanned::Nothing("ECR can't scan such an image".into()));
+            }
+            other => other?,
+        };
+        let pages: std::result::Result<Vec<reports::Page>, _> = pages.into_iter().flatten().map(serde_json::from_value).collect();
+        let strange =
+            |why| Error::new(ErrorKind::Protocol, REPORT, subject).because("its findings are not as documented").caused_by(why);
+        Ok(reports::read(pages.map_err(strange)?))
+    }
+
     fn judge(&self, error: Error) -> Error {
         match error.kind() {
             ErrorKind::Unsupported => error.remedy(
@@ -361,8 +394,8 @@ impl Provider for Ecr {
                  only reads and pushes",
             ),
             ErrorKind::Denied => error.remedy(
-                "the access key needs the permissions ecr:DescribeRepositories, ecr:DescribeImages, ecr:BatchDeleteImage and, for repositories, \
-                 ecr:DeleteRepository",
+                "the access key needs the permissions ecr:DescribeRepositories, ecr:DescribeImages, ecr:BatchDeleteImage, for repositories \
+                 ecr:DeleteRepository, and for reports ecr:DescribeImageScanFindings",
             ),
             ErrorKind::Conflict => error.remedy("an index lists the image: delete that index first"),
             _ => error,
@@ -392,7 +425,7 @@ fn tags_of(image: Image) -> impl Iterator<Item = TagEntry> {
 }
 
 /// A number that no date has is none.
-fn seconds(seconds: Option<f64>) -> Option<Timestamp> {
+pub(super) fn seconds(seconds: Option<f64>) -> Option<Timestamp> {
     let time = Timestamp::from_second(seconds? as i64).ok()?;
     date(Some(&time.to_string()))
 }

@@ -10,19 +10,21 @@ use tokio::sync::OnceCell;
 
 use super::api::{Api, Keyed, date, lenient};
 use super::provider::{Pages, Provider, Vendor};
+use super::reports::harbor::{self as reports, Reports};
 use super::{Place, facts};
 use crate::credentials::Credential;
-use crate::distribution::{Quirks, V2};
+use crate::distribution::{Quirks, V2, error, json};
 use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Facts, Hold, Lock, Ping, Registry, Result, Support, TagEntry};
+use crate::registry::{Capabilities, Error, ErrorKind, Facts, Hold, Lock, Ping, Registry, Result, Scanned, Support, TagEntry};
 use crate::transport::header::HeaderName;
-use crate::transport::{Cursor, Login, Method};
+use crate::transport::{Cursor, LIST_LIMIT, Login, Method};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
 const MANIFESTS: &str = "list the manifests of";
 const UNTAG: &str = "remove the tag";
 const DELETE_REPOSITORY: &str = "delete the repository";
+const REPORT: &str = "read the vulnerability report on";
 /// The most that Harbor puts on a page.
 const PAGE: &str = "100";
 /// Where the version is told, by Harbor 2 and by Harbor 1.
@@ -35,6 +37,8 @@ const IMMUTABLE: Lock = Lock::Held(Hold {
     why: "immutable by a rule of the project in Harbor",
     remedy: "change the project's rules in Harbor: Policy, Tag Immutability",
 });
+/// Says in which form a report is wanted.
+const ACCEPT_REPORT: HeaderName = HeaderName::from_static("x-accept-vulnerabilities");
 /// Says that a project is meant by its name, also when that is a number.
 pub(super) const BY_NAME: HeaderName = HeaderName::from_static("x-is-resource-name");
 
@@ -252,6 +256,23 @@ impl Provider for Harbor {
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {
         let Some(path) = path(repository) else { return v2.delete_repository(repository).await };
         self.delete(v2, &path, DELETE_REPOSITORY, &v2.subject(repository, "")).await
+    }
+
+    async fn vulnerabilities(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        let Some(path) = path(repository) else { return v2.vulnerabilities(repository, digest).await };
+        let subject = v2.subject(repository, &format!("@{digest}"));
+        let request = self.api.request(Method::GET, &format!("{path}/artifacts/{digest}/additions/vulnerabilities"));
+        let request = request.header(BY_NAME, "true").header(ACCEPT_REPORT, reports::ACCEPTED).limit(LIST_LIMIT);
+        let answer = self.api.send(request, REPORT, &subject).await?;
+        let report = match answer.status.as_u16() {
+            200..=299 => reports::read(json::<Reports>(&answer, REPORT, &subject)?, digest),
+            404 => None,
+            _ => return Err(error(&answer, REPORT, subject)),
+        };
+        Ok(report.map_or_else(
+            || Scanned::Nothing("Harbor has not scanned it, or shows no scan to this credential".into()),
+            Scanned::Report,
+        ))
     }
 
     fn judge(&self, error: Error) -> Error {

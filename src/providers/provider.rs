@@ -6,7 +6,7 @@ use futures_util::stream::BoxStream;
 use super::Place;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Digest, Repository, Tag};
-use crate::registry::{Capabilities, Error, Facts, Locks, Ping, Registry, Result, TagEntry};
+use crate::registry::{Capabilities, Error, Facts, Locks, Ping, Registry, Result, Scanned, TagEntry};
 
 /// Pages of a list.
 pub(super) type Pages<'a, T> = BoxStream<'a, Result<Vec<T>>>;
@@ -71,6 +71,11 @@ pub(super) trait Provider: Send + Sync {
     /// Deletes a repository.
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {
         v2.delete_repository(repository).await
+    }
+
+    /// What its own scanner found in an image.
+    async fn vulnerabilities(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        v2.vulnerabilities(repository, digest).await
     }
 
     /// Whether it refuses to delete a manifest as long as a tag points at it, so that its tags have to go first.

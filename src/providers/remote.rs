@@ -9,7 +9,7 @@ use super::provider::{Pages, Provider};
 use crate::distribution::V2;
 use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
 use crate::registry::{
-    BlobStream, Capabilities, Error, ErrorKind, Facts, Locks, Ping, Referrers, Registry, Result, Support, TagEntry,
+    BlobStream, Capabilities, Error, ErrorKind, Facts, Locks, Ping, Referrers, Registry, Result, Scanned, Support, TagEntry,
 };
 
 /// A v2 registry with its vendor's ways.
@@ -242,6 +242,10 @@ impl Registry for Remote {
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers> {
         self.v2.referrers(repository, subject).await
+    }
+
+    async fn vulnerabilities(&self, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        self.judged(self.provider.vulnerabilities(&self.v2, repository, digest).await)
     }
 
     async fn blob_size(&self, repository: &Repository, digest: &Digest) -> Result<u64> {

@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
+use regctl::oci::Digest;
 use regctl::providers::{self, Place};
-use regctl::registry::{Facts, Kind, Registry};
+use regctl::registry::{Facts, Kind, Registry, Scanned};
 use regctl::transport::{Client, Settings};
 
 use super::{Account, REGION};
 use crate::support::canned::{Answer, Canned};
 use crate::support::http::wait;
 
-/// Ends of paths, and the files that are given for them.
+/// Ends of paths, or after a question mark a part of the query, and the files that are given for them.
 type Files = &'static [(&'static str, &'static str)];
 
 /// A server that gives these files to requests whose path ends so, and 404 to all else. It challenges nobody.
@@ -24,7 +25,7 @@ fn open(kind: Kind, username: &'static str, files: Files) -> Arc<dyn Registry> {
         if path == "/v2/" {
             return Answer::new(200, "application/json", "{}");
         }
-        match files.iter().find(|(end, _)| path.ends_with(end)) {
+        match files.iter().find(|(end, _)| path.ends_with(end) || (end.starts_with('?') && request.target.contains(&end[1..]))) {
             Some((_, file)) => {
                 let text = std::fs::read_to_string(folder.join(file)).unwrap();
                 Answer::new(200, "application/json", &text.replace("HOST", &request.headers["host"]))
@@ -90,6 +91,55 @@ fn tags_as_documented() {
     let mut text = String::new();
     for (kind, username, files) in vendors {
         write!(text, "{kind}\n{}", tags(&*open(*kind, username, files))).unwrap();
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn reports_as_documented() {
+    let image = format!("sha256:{}", "0a".repeat(32)).parse::<Digest>().unwrap();
+    let vendors: &[(Kind, &'static str, Files)] = &[
+        (Kind::Harbor, "robot$ci", &[("/additions/vulnerabilities", "vulnerabilities.json")]),
+        (Kind::Quay, "$oauthtoken", &[("/security", "security.json")]),
+        (Kind::Ecr, "AKIAIOSFODNN7EXAMPLE", &[("/", "basic-findings.json")]),
+        (Kind::Ecr, "AKIAIOSFODNN7EXAMPLE", &[("/", "enhanced-findings.json")]),
+        (
+            Kind::Ionos,
+            "acme",
+            &[
+                ("/registries", "api-registries.json"),
+                ("/vulnerabilities", "api-vulnerabilities.json"),
+                ("?/artifacts/sha256:", "api-artifact.json"),
+            ],
+        ),
+        (Kind::Gar, "oauth2accesstoken", &[("?DISCOVERY", "discovery.json"), ("?VULNERABILITY", "occurrences.json")]),
+    ];
+    let mut text = String::new();
+    for (kind, username, files) in vendors {
+        let registry = open(*kind, username, files);
+        let Scanned::Report(report) = wait(registry.vulnerabilities(&"team/app".parse().unwrap(), &image)).unwrap() else {
+            panic!("{kind} gives no report");
+        };
+        let scanned_at = report.scanned_at.map_or("-".into(), |date| date.strftime("%Y-%m-%dT%H:%M:%S").to_string());
+        writeln!(text, "{kind} by {} at {scanned_at}", report.scanner.as_deref().unwrap_or("-")).unwrap();
+        for found in report.vulnerabilities {
+            let of = |text: &Option<String>| text.clone().unwrap_or("-".into());
+            let (package, installed, fixed) = (of(&found.package), of(&found.installed), of(&found.fixed));
+            let score = found.score.map_or("-".into(), |score| score.to_string());
+            let fixable = found.fixable.map_or("-".into(), |fixable| fixable.to_string());
+            writeln!(
+                text,
+                "  {} {} {package} {installed} fixed {fixed} {fixable} score {score} state {} | {} | {} | {} | {}",
+                found.severity.word(),
+                found.id,
+                of(&found.state),
+                of(&found.title),
+                of(&found.link),
+                of(&found.target),
+                found.aliases.join(" ")
+            )
+            .unwrap();
+        }
     }
     insta::assert_snapshot!(text);
 }

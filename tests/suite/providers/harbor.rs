@@ -6,7 +6,7 @@ use regctl::registry::{ErrorKind, Kind};
 use regctl::serve::{Behaviour, Catalog, TagDelete};
 use serde_json::{Value, json};
 
-use super::fake::{Call, Fake, PULLED, PUSHED, empty, error, ok, size, unescaped};
+use super::fake::{Call, Fake, PULLED, PUSHED, SCANNED, empty, error, fixture, ok, size, unescaped};
 use super::program::{program, put};
 use super::{open, open_as};
 use crate::support::canned::Answer;
@@ -110,6 +110,19 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
                 })
                 .collect(),
         ),
+        ("GET", ["artifacts", digest, "additions", "vulnerabilities"]) => {
+            let wanted = call.header("x-accept-vulnerabilities").unwrap_or_default();
+            let understands = |kind: &str| wanted.split(',').any(|other| other.trim() == kind);
+            let report = fixture("harbor/vulnerabilities.json");
+            let index =
+                versions.iter().find(|(manifest, _)| manifest.digest.as_str() == *digest && manifest.media_type.contains("index"));
+            match index {
+                _ if !report.as_object()?.keys().all(|kind| understands(kind)) => ok(&json!({})),
+                Some((index, tags)) if tags.iter().any(|tag| tag.as_str() == SCANNED) => ok(&of_index(report, &index.bytes)),
+                None if call.is_scanned(&repository, digest) => ok(&report),
+                _ => error(404, "NOT_FOUND", "report not found"),
+            }
+        }
         ("DELETE", ["artifacts", _, "tags", IMMUTABLE]) => {
             error(412, "PRECONDITION", "configured as immutable tag, cannot be deleted")
         }
@@ -155,6 +168,17 @@ fn harbor_1_is_asked_by_v2() {
         assert!(storage.tags(&repository("acme/app")).unwrap().is_empty());
         assert!(!fake.front.requests().iter().any(|request| request.starts_with("DELETE /api/systeminfo")));
     }
+}
+
+/// The report on an index: each finding names the images that have it, which here is the first.
+fn of_index(mut report: Value, index: &[u8]) -> Value {
+    let index: Value = serde_json::from_slice(index).unwrap();
+    for kind in report.as_object_mut().unwrap().values_mut() {
+        for found in kind["vulnerabilities"].as_array_mut().unwrap() {
+            found["artifact_digests"] = json!([index["manifests"][0]["digest"]]);
+        }
+    }
+    report
 }
 
 fn repository(name: &str) -> Repository {

@@ -22,6 +22,7 @@ mod quay;
 mod swr;
 mod tcr;
 mod untagged;
+mod vulnerabilities;
 mod zot;
 
 use std::sync::Arc;
