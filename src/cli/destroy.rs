@@ -15,7 +15,7 @@ use crate::journal::{self, Journal, RunId};
 use crate::oci::Digest;
 use crate::operations::apply::{self, Applied, Conditions, Done, Learnt, Newcomers, Outcome};
 use crate::operations::plan::{Otherwise, Plan, PlannedTag, RepositoryPlan, Step, VERSION};
-use crate::output::{Failed, List, View, units};
+use crate::output::{self, Failed, List, View, units};
 use crate::registry::{ErrorKind, Registry};
 
 /// How old a look at the tags may be when a manifest is deleted by its digest. Deleting thousands takes a server many minutes, in which
@@ -187,9 +187,13 @@ pub fn show(plan: &Plan, context: &Context) -> anyhow::Result<()> {
     {
         return Ok(());
     }
+    let width = context.printer.width();
     context.printer.report(plan, || {
         View::Text(
-            plan.repositories.iter().map(|part| if series::is_by_rules(part) { series::text(part) } else { text(part) }).collect(),
+            plan.repositories
+                .iter()
+                .map(|part| if series::is_by_rules(part) { series::text(part, width) } else { text(part, width) })
+                .collect(),
         )
     })?;
     for warning in plan.repositories.iter().flat_map(|part| &part.warnings) {
@@ -198,8 +202,8 @@ pub fn show(plan: &Plan, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A plan as a person reads it.
-fn text(plan: &RepositoryPlan) -> String {
+/// A plan as a person reads it, in lines of no more than so many columns.
+fn text(plan: &RepositoryPlan, columns: Option<usize>) -> String {
     let goes = plan.steps.iter().map(|step| ('-', line(step)));
     let stays = plan.locked().map(|keep| ('=', (short(&keep.name), format!("stays: {}", keep.reason))));
     let lines: Vec<(char, (String, String))> = goes.chain(stays).collect();
@@ -209,7 +213,9 @@ fn text(plan: &RepositoryPlan) -> String {
     let width = lines.iter().map(|(_, (name, _))| name.len()).max().unwrap_or(0);
     let mut out = format!("{}\n", plan.name());
     for (sign, (name, what)) in lines {
-        out.push_str(&format!("  {sign} {name:width$}  {what}\n"));
+        let line = format!("  {sign} {name:width$}  {what}");
+        out.push_str(&output::text::truncate(&line, columns.unwrap_or(usize::MAX)));
+        out.push('\n');
     }
     if plan.steps.is_empty() {
         out.push_str("Nothing goes.\n");

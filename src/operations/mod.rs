@@ -4,6 +4,7 @@
 //! Deciding is apart from doing: [`delete`] reads and makes a [`plan`], [`apply`] carries a plan out and is the only thing that
 //! deletes.
 
+mod ahead;
 pub mod apply;
 pub mod attached;
 pub mod check;

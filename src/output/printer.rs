@@ -124,12 +124,7 @@ impl Printer {
 
     /// Writes items of a stream, each as a line of JSON, all at once: a call of the system for each line would take longer than the lines.
     pub fn items<T: Serialize>(&self, items: &[T]) -> Result<(), ReportError> {
-        let mut lines = String::new();
-        for item in items {
-            lines.push_str(&json::to_string(item, false).map_err(|error| encode("JSON", error))?);
-            lines.push('\n');
-        }
-        self.write(lines.as_bytes())
+        self.write(json::lines(items).map_err(|error| encode("JSON", error))?.as_bytes())
     }
 
     fn show<T: Serialize>(&self, value: &T, view: impl FnOnce() -> View) -> Result<(), ReportError> {
@@ -148,11 +143,15 @@ impl Printer {
         self.write(out.as_bytes())
     }
 
+    /// How many columns a line may have; `None` where lines are not cut.
+    pub fn width(&self) -> Option<usize> {
+        self.settings.width.filter(|_| self.settings.format != Format::Wide)
+    }
+
     /// Shows a view to a person, or as CSV or names.
     pub fn view(&self, view: View) -> Result<(), ReportError> {
         let wide = self.settings.format == Format::Wide;
-        let layout =
-            Layout { width: self.settings.width.filter(|_| !wide), headers: self.settings.headers, colour: self.settings.colour };
+        let layout = Layout { width: self.width(), headers: self.settings.headers, colour: self.settings.colour };
         let out = match (self.settings.format, view) {
             (Format::Csv, View::Table(table)) => self.csv_table(&table)?,
             (Format::Csv, View::Document(document)) => {

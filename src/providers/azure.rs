@@ -17,6 +17,7 @@ use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Result,
 use crate::transport::{Answer, LIST_LIMIT, Listing, Method, Request, Scope, pages};
 
 const TAGS: &str = "list the tags of";
+const MANIFESTS: &str = "list the manifests of";
 const LOCKS: &str = "see what is locked in";
 const UNTAG: &str = "remove the tag";
 const DELETE_REPOSITORY: &str = "delete the repository";
@@ -181,6 +182,12 @@ impl Provider for Azure {
             manifests: single.into_iter().filter_map(lock).collect(),
             ..Locks::default()
         })
+    }
+
+    fn manifests<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, Digest>> {
+        let read = |page: Manifests| page.manifests;
+        let manifests = list(v2, repository, "_manifests", MANIFESTS, read, |one: &Manifest| one.digest.as_str());
+        Some(Box::pin(manifests.map_ok(|page| page.iter().filter_map(|one| one.digest.parse().ok()).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

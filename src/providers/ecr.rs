@@ -27,6 +27,7 @@ use crate::transport::{Answer, Cursor, Login, Method, Owner, Request, Sign, Unsi
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
+const MANIFESTS: &str = "list the manifests of";
 const LOCKS: &str = "see what is locked in";
 const UNTAG: &str = "remove the tag";
 const DELETE: &str = "delete";
@@ -226,6 +227,16 @@ impl Ecr {
         }
     }
 
+    fn images<'a>(&'a self, v2: &V2, repository: &Repository, status: &str, operation: &'static str) -> Pages<'a, Image> {
+        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
+        let document = json!({ "repositoryName": repository.as_str(), "maxResults": PAGE, "filter": { "tagStatus": status } });
+        let entries = |page: Images| {
+            let keyed = page.image_details.into_iter();
+            keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
+        };
+        self.list(TARGET, document, operation, v2.subject(repository, ""), entries)
+    }
+
     fn list<'a, P: serde::de::DeserializeOwned + 'a, T: Send + 'a>(
         &'a self,
         target: &'static str,
@@ -297,14 +308,14 @@ impl Provider for Ecr {
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
-        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
-        let document = json!({ "repositoryName": repository.as_str(), "maxResults": PAGE, "filter": { "tagStatus": "TAGGED" } });
-        let entries = |page: Images| {
-            let keyed = page.image_details.into_iter();
-            keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
-        };
-        let images = self.list(TARGET, document, TAGS, v2.subject(repository, ""), entries);
-        Some(Box::pin(images.map_ok(|page: Vec<Image>| page.into_iter().flat_map(tags_of).collect())))
+        let images = self.images(v2, repository, "TAGGED", TAGS);
+        Some(Box::pin(images.map_ok(|page| page.into_iter().flat_map(tags_of).collect())))
+    }
+
+    fn manifests<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, Digest>> {
+        let images = self.images(v2, repository, "ANY", MANIFESTS);
+        let digests = |page: Vec<Image>| page.iter().filter_map(|image| image.image_digest.as_deref()?.parse().ok()).collect();
+        Some(Box::pin(images.map_ok(digests)))
     }
 
     /// Repositories with exceptions to the rule are as good as unknown: the rule isn't worth a request that says which tags those are.

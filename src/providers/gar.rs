@@ -15,11 +15,12 @@ use super::provider::{Pages, Provider, Vendor};
 use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2, error, json};
-use crate::oci::{Repository, media_type, null_as_default};
+use crate::oci::{Digest, Repository, media_type, null_as_default};
 use crate::registry::{Capabilities, Error, ErrorKind, Fact, Facts, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
 use crate::transport::{Answer, Cursor, LIST_LIMIT, Listing, Login, Method, Scope, pages};
 
 const TAGS: &str = "list the tags of";
+const MANIFESTS: &str = "list the manifests of";
 const LOCKS: &str = "see what is locked in";
 const DELETE_REPOSITORY: &str = "delete the repository";
 /// Where the API is for the registry's own hosts.
@@ -165,15 +166,13 @@ impl Provider for Gar {
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
-        let subject = v2.subject(repository, "");
-        let request = v2.client().request(Method::GET, &format!("/v2/{repository}/tags/list")).limit(LIST_LIMIT);
-        let request = request.scope(Scope::repository(repository.as_str(), &["pull"]));
-        let read = move |answer: &Answer| match answer.status.is_success() {
-            true => json(answer, TAGS, &subject).map(entries),
-            false => Err(error(answer, TAGS, subject.as_str())),
-        };
-        let listing = Listing { request, page_size: Some(PAGE) };
-        Some(pages(v2.client(), listing, read, |tag: &TagEntry| tag.name.as_str()).boxed())
+        Some(list(v2, repository, TAGS, entries, |tag: &TagEntry| tag.name.as_str()))
+    }
+
+    /// Google's list of tags names the manifests without one too.
+    fn manifests<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, Digest>> {
+        let digests = |list: TagList| list.manifest.into_keys().filter_map(|digest| digest.parse().ok()).collect();
+        Some(list(v2, repository, MANIFESTS, digests, Digest::as_str))
     }
 
     /// Google's API says whether the tags of a repository are immutable, all of them or none.
@@ -238,6 +237,24 @@ impl Provider for Gar {
             _ => error,
         }
     }
+}
+
+/// The pages of `tags/list`, of which Google says more than the specification asks for.
+fn list<'a, T: Send + 'a>(
+    v2: &'a V2,
+    repository: &Repository,
+    operation: &'static str,
+    entries: fn(TagList) -> Vec<T>,
+    key: fn(&T) -> &str,
+) -> Pages<'a, T> {
+    let subject = v2.subject(repository, "");
+    let request = v2.client().request(Method::GET, &format!("/v2/{repository}/tags/list")).limit(LIST_LIMIT);
+    let request = request.scope(Scope::repository(repository.as_str(), &["pull"]));
+    let read = move |answer: &Answer| match answer.status.is_success() {
+        true => json(answer, operation, &subject).map(entries),
+        false => Err(error(answer, operation, subject.as_str())),
+    };
+    pages(v2.client(), Listing { request, page_size: Some(PAGE) }, read, key).boxed()
 }
 
 fn entries(list: TagList) -> Vec<TagEntry> {

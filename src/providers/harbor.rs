@@ -13,13 +13,14 @@ use super::provider::{Pages, Provider, Vendor};
 use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
-use crate::oci::{Repository, Tag, media_type, null_as_default};
+use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
 use crate::registry::{Capabilities, Error, ErrorKind, Facts, Hold, Lock, Ping, Registry, Result, Support, TagEntry};
 use crate::transport::header::HeaderName;
 use crate::transport::{Cursor, Login, Method};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
+const MANIFESTS: &str = "list the manifests of";
 const UNTAG: &str = "remove the tag";
 const DELETE_REPOSITORY: &str = "delete the repository";
 /// The most that Harbor puts on a page.
@@ -64,6 +65,18 @@ struct Harbor {
 }
 
 impl Harbor {
+    fn artifacts<'a>(&'a self, v2: &'a V2, repository: &Repository, operation: &'static str) -> Option<Pages<'a, Artifact>> {
+        let path = path(repository)?;
+        let first = self.api.request(Method::GET, &format!("{path}/artifacts")).header(BY_NAME, "true");
+        // without the second, Harbor says of every tag that it is not immutable
+        let first = first.query("with_tag", "true").query("with_immutable_status", "true");
+        let first = first.query("page", "1").query("page_size", PAGE);
+        let cursor = Cursor::Number { parameter: "page", more: None };
+        let entries = |page: Vec<Artifact>| page.into_iter().map(|value| Keyed { key: value.digest.clone(), value }).collect();
+        let subject = v2.subject(repository, "");
+        Some(self.list(v2, self.api.list(first, cursor, operation, subject.clone(), entries), operation, subject))
+    }
+
     /// What it says of itself, asked once.
     async fn generation(&self, v2: &V2) -> Result<&Generation> {
         let ask = async || {
@@ -219,16 +232,14 @@ impl Provider for Harbor {
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
-        let path = path(repository)?;
-        let first = self.api.request(Method::GET, &format!("{path}/artifacts")).header(BY_NAME, "true");
-        // without the second, Harbor says of every tag that it is not immutable
-        let first = first.query("with_tag", "true").query("with_immutable_status", "true");
-        let first = first.query("page", "1").query("page_size", PAGE);
-        let cursor = Cursor::Number { parameter: "page", more: None };
-        let entries = |page: Vec<Artifact>| page.into_iter().map(|value| Keyed { key: value.digest.clone(), value }).collect();
-        let subject = v2.subject(repository, "");
-        let artifacts = self.list(v2, self.api.list(first, cursor, TAGS, subject.clone(), entries), TAGS, subject);
+        let artifacts = self.artifacts(v2, repository, TAGS)?;
         Some(Box::pin(artifacts.map_ok(|page| page.into_iter().flat_map(tags_of).collect())))
+    }
+
+    /// Those that an index lists are left to it.
+    fn manifests<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, Digest>> {
+        let artifacts = self.artifacts(v2, repository, MANIFESTS)?;
+        Some(Box::pin(artifacts.map_ok(|page| page.iter().filter_map(|artifact| artifact.digest.parse().ok()).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

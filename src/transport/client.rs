@@ -192,7 +192,8 @@ impl Client {
         if authorization.header.is_none() && request.url == *root {
             auth.saw(wire, &answer);
         }
-        if answer.status == StatusCode::UNAUTHORIZED
+        let refused = answer.status == StatusCode::UNAUTHORIZED || answer.status == StatusCode::FORBIDDEN && authorization.recalled;
+        if refused
             && at_home(&answer)
             && let Some(better) = auth.renew(wire, &request, &authorization, &answer).await?
         {

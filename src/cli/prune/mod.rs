@@ -145,7 +145,7 @@ fn show(plan: &Plan, pruned: &Pruned, args: &DestroyArgs, context: &Context) -> 
         let alone = plan.repositories.len() == 1;
         let says = |part: &&RepositoryPlan| !part.steps.is_empty() || alone && !part.keeps.is_empty();
         let shown: Vec<_> = plan.repositories.iter().filter(says).collect();
-        let mut text: String = shown.iter().map(|part| series::text(part)).collect();
+        let mut text: String = shown.iter().map(|part| series::text(part, context.printer.width())).collect();
         if shown.len() > 1 {
             let bytes = shown.iter().try_fold(0_u64, |sum, part| Some(sum.saturating_add(part.bytes?)));
             let (tags, manifests) = (shown.iter().map(|part| part.tags()).sum(), shown.iter().map(|part| part.manifests()).sum());

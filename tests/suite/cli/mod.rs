@@ -14,6 +14,7 @@ mod five;
 mod foreign;
 mod frame;
 mod import;
+mod kept_tokens;
 mod life;
 mod list;
 mod login;

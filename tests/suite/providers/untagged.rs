@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::fake::Fake;
 use super::program::{program, put};
-use super::{ghcr, ionos};
+use super::{azure, ecr, gar, ghcr, harbor, ionos};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -24,7 +24,7 @@ fn index(storage: &Storage, repository: &Repository, tag: Option<&str>, children
 }
 
 fn fakes() -> Vec<Fake> {
-    vec![ghcr::fake(), ionos::fake()]
+    vec![harbor::fake(), ghcr::fake(), azure::fake(), gar::fake(), ecr::fake(), ionos::fake()]
 }
 
 #[test]
