@@ -21,17 +21,24 @@ use super::sigv4::{self, Signed, Signer};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, ServerError, V2, error, json as read_json};
 use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
+use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
 use crate::transport::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use crate::transport::{Answer, Cursor, Login, Method, Owner, Request, Sign, Unsigned};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
+const MANIFESTS: &str = "list the manifests of";
+const LOCKS: &str = "see what is locked in";
 const UNTAG: &str = "remove the tag";
 const DELETE: &str = "delete";
 const DELETE_REPOSITORY: &str = "delete the repository";
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+/// What immutability is to ECR: a tag is put once, until it is deleted (users' report: containers-roadmap#2179).
+const IMMUTABLE: Lock = Lock::Fixed(Hold {
+    why: "the tags of this repository of ECR can't be moved, only deleted",
+    remedy: "aws ecr put-image-tag-mutability --repository-name NAME --image-tag-mutability MUTABLE",
+});
 /// The most that ECR puts on a page.
 const PAGE: u32 = 1000;
 const CURSOR: Cursor = Cursor::Field { at: "/nextToken", field: "nextToken" };
@@ -107,6 +114,8 @@ struct Repositories {
 #[serde(rename_all = "camelCase")]
 struct Described {
     repository_name: String,
+    #[serde(default, deserialize_with = "lenient")]
+    image_tag_mutability: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -212,6 +221,16 @@ impl Ecr {
         }
     }
 
+    fn images<'a>(&'a self, v2: &V2, repository: &Repository, status: &str, operation: &'static str) -> Pages<'a, Image> {
+        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
+        let document = json!({ "repositoryName": repository.as_str(), "maxResults": PAGE, "filter": { "tagStatus": status } });
+        let entries = |page: Images| {
+            let keyed = page.image_details.into_iter();
+            keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
+        };
+        self.list(TARGET, document, operation, v2.subject(repository, ""), entries)
+    }
+
     fn list<'a, P: serde::de::DeserializeOwned + 'a, T: Send + 'a>(
         &'a self,
         target: &'static str,
@@ -251,14 +270,29 @@ impl Provider for Ecr {
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
-        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
-        let document = json!({ "repositoryName": repository.as_str(), "maxResults": PAGE, "filter": { "tagStatus": "TAGGED" } });
-        let entries = |page: Images| {
-            let keyed = page.image_details.into_iter();
-            keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
+        let images = self.images(v2, repository, "TAGGED", TAGS);
+        Some(Box::pin(images.map_ok(|page| page.into_iter().flat_map(tags_of).collect())))
+    }
+
+    fn manifests<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, Digest>> {
+        let images = self.images(v2, repository, "ANY", MANIFESTS);
+        let digests = |page: Vec<Image>| page.iter().filter_map(|image| image.image_digest.as_deref()?.parse().ok()).collect();
+        Some(Box::pin(images.map_ok(digests)))
+    }
+
+    /// Repositories with exceptions to the rule are as good as unknown: the rule isn't worth a request that says which tags those are.
+    async fn locks(&self, v2: &V2, repository: &Repository, _manifests: bool) -> Result<Locks> {
+        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories";
+        let subject = v2.subject(repository, "");
+        let document = json!({ "repositoryNames": [repository.as_str()] });
+        let answer = self.call(TARGET, &document, LOCKS, &subject).await?;
+        let described: Repositories = read_json(&answer, LOCKS, &subject)?;
+        let lock = match described.repositories.first().and_then(|one| one.image_tag_mutability.as_deref()) {
+            Some("IMMUTABLE") => Some(IMMUTABLE),
+            Some("MUTABLE") => Some(Lock::Open),
+            _ => None,
         };
-        let images = self.list(TARGET, document, TAGS, v2.subject(repository, ""), entries);
-        Some(Box::pin(images.map_ok(|page: Vec<Image>| page.into_iter().flat_map(tags_of).collect())))
+        Ok(Locks { tags: lock.map(|lock| (None, lock)).into_iter().collect(), ..Locks::default() })
     }
 
     /// With its last tag an image goes too; that is ECR's way.

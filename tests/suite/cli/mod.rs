@@ -29,3 +29,4 @@ mod serve;
 mod start_up;
 mod token;
 mod update;
+mod usage;

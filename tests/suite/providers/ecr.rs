@@ -66,7 +66,14 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
         said(&json!({ name: shown, "nextToken": next }))
     };
     if target == "DescribeRepositories" {
-        return Some(page("repositories", call.repositories(None).iter().map(|name| json!({ "repositoryName": name })).collect()));
+        let asked = asked["repositoryNames"].as_array();
+        let wanted = |name: &&Repository| asked.is_none_or(|names| names.iter().any(|wanted| wanted == name.as_str()));
+        let names = call.repositories(None);
+        let described: Vec<Value> = names.iter().filter(wanted).map(describe).collect();
+        return Some(match described.is_empty() && asked.is_some() {
+            true => refused("RepositoryNotFoundException", "The repository does not exist in the registry"),
+            false => page("repositories", described),
+        });
     }
     let name = asked["repositoryName"].as_str()?;
     let Some(versions) = call.versions(name) else {
@@ -119,6 +126,11 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
         }
         _ => empty(400),
     })
+}
+
+fn describe(name: &Repository) -> Value {
+    let mutability = if name.as_str().ends_with("frozen") { "IMMUTABLE" } else { "MUTABLE" };
+    json!({ "repositoryName": name, "imageTagMutability": mutability })
 }
 
 /// The same API as somebody else understood it, with signatures that are checked.

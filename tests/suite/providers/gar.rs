@@ -64,6 +64,12 @@ fn answer(call: &Call<'_>, asked: &AtomicUsize) -> Option<Answer> {
             let done = asked.fetch_add(1, Ordering::Relaxed) > 0;
             ok(&json!({ "name": path, "done": done }))
         }
+        // false is left out
+        ("GET", ["projects", project, "locations", "europe-west3", "repositories", group]) => ok(&json!({
+            "name": path, "format": "DOCKER", "mode": "STANDARD_REPOSITORY", "sizeBytes": "1234567",
+            "dockerConfig": if *group == "frozen" { json!({ "immutableTags": true }) } else { json!({}) },
+            "description": format!("of {project}"),
+        })),
         _ => status(404, &json!({ "error": { "code": 404, "message": "Requested entity was not found.", "status": "NOT_FOUND" } })),
     })
 }

@@ -14,11 +14,13 @@ mod gitea;
 mod gitlab;
 mod harbor;
 mod ionos;
+mod locks;
 mod nexus;
 mod program;
 mod quay;
 mod swr;
 mod tcr;
+mod untagged;
 mod zot;
 
 use std::sync::Arc;
