@@ -92,6 +92,8 @@ fn a_page_token_is_good_for_its_own_list_only() {
     let second = page(&[&asked[..], &["--page-token", &token]].concat()).succeeds().json();
     assert_eq!(second["next_page"], serde_json::Value::Null);
     assert_ne!(first["items"][0]["name"], second["items"][0]["name"]);
+    // a token may begin with a hyphen and is no flag then
+    page(&[&asked[..], &["--page-token", "-LL"]].concat()).fails(2).says("page token");
     for other in [
         vec![],
         vec!["--docker-registry", "true", "--sort", "-created"],
