@@ -61,6 +61,7 @@ mod undo;
 mod update;
 mod usage;
 mod verify;
+mod vulnerabilities;
 mod wallet;
 
 use std::ffi::OsString;
@@ -119,6 +120,8 @@ enum Command {
     Verify(verify::Args),
     #[command(visible_alias = "du")]
     Usage(usage::Args),
+    #[command(visible_alias = "vulns")]
+    Vulnerabilities(vulnerabilities::Args),
     Search(search::Args),
     #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
@@ -177,6 +180,7 @@ impl Command {
             Command::Referrers(args) => referrers::run(args, context),
             Command::Verify(args) => verify::run(args, context),
             Command::Usage(args) => usage::run(args, context),
+            Command::Vulnerabilities(args) => vulnerabilities::run(args, context),
             Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),

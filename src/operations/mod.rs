@@ -15,6 +15,7 @@ pub mod filter;
 pub mod image;
 pub mod inspect;
 pub mod inventory;
+pub mod live;
 mod placeholder;
 pub mod plan;
 pub mod prune;
@@ -25,6 +26,7 @@ pub mod tags;
 pub mod undo;
 pub mod usage;
 pub mod verify;
+pub mod vulnerabilities;
 
 pub use content::Content;
 

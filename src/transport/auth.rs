@@ -170,7 +170,7 @@ impl Auth {
     }
 
     /// The credential to send, which for some registries is made of the one that is kept.
-    async fn usable(&self, wire: &Wire) -> Result<Option<Credential>> {
+    pub async fn usable(&self, wire: &Wire) -> Result<Option<Credential>> {
         match (self.credential(wire).await?, &wire.settings.exchange) {
             (None, _) => Ok(None),
             (Some(found), None) => Ok(Some(found.credential.clone())),

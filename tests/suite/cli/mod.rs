@@ -30,3 +30,4 @@ mod start_up;
 mod token;
 mod update;
 mod usage;
+mod vulnerabilities;

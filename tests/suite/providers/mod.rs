@@ -14,6 +14,7 @@ mod gitea;
 mod gitlab;
 mod harbor;
 mod ionos;
+mod live;
 mod locks;
 mod nexus;
 mod program;
@@ -21,6 +22,7 @@ mod quay;
 mod swr;
 mod tcr;
 mod untagged;
+mod vulnerabilities;
 mod zot;
 
 use std::sync::Arc;
