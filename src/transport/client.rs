@@ -213,12 +213,12 @@ impl Client {
         let wire = &self.inner.wire;
         let request = request.stays();
         let found = self.found().await?;
-        let mut pass = desk.pass(wire, found, &request, None).await?;
-        let mut answer = wire.send(&request.clone().with_headers(&pass.headers), None).await?;
+        let mut pass = desk.pass(wire, found, None).await?;
+        let mut answer = wire.send(&request.clone().with_headers(&pass.headers).signed_by(pass.signing), None).await?;
         if answer.status == StatusCode::UNAUTHORIZED
             && let Some(spent) = &pass.used
         {
-            pass = desk.pass(wire, found, &request, Some(spent)).await?;
+            pass = desk.pass(wire, found, Some(spent)).await?;
             answer = wire.send(&request.with_headers(&pass.headers), None).await?;
         }
         answer.signed_in = pass.signed_in;

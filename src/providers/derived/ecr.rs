@@ -9,10 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 use url::Url;
 
+use super::temporary::{LIFETIME_MIN, Temporary};
 use crate::credentials::{Anonymous, Credential, Secret};
 use crate::providers::detect::{ECR_PUBLIC, ecr_parts};
 use crate::providers::sigv4::{self, Signed, Signer};
@@ -26,10 +25,6 @@ pub const ECR_USER: &str = "AWS";
 pub(in crate::providers) const TEMPORARY: &str = "ASIA";
 /// The protocol of these APIs.
 pub(in crate::providers) const MEDIA_TYPE: &str = "application/x-amz-json-1.1";
-/// A new token is asked for this long before the old one ends, so that none ends on its way.
-const MARGIN: Duration = Duration::from_secs(300);
-/// A token is taken to last at least this long, whatever it says: a wrong clock must not make us ask before every request.
-const LIFETIME_MIN: Duration = Duration::from_secs(600);
 /// As long as Amazon lets a token last.
 const LIFETIME_MAX: Duration = Duration::from_secs(12 * 3600);
 /// How much of a server's explanation is told.
@@ -40,7 +35,7 @@ pub(super) struct EcrToken {
     url: Url,
     region: Option<String>,
     service: &'static Service,
-    state: Mutex<State>,
+    temporary: Temporary,
 }
 
 /// One of the two APIs that give tokens.
@@ -54,18 +49,6 @@ struct Service {
 const PRIVATE: Service = Service { name: "ecr", target: "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken" };
 const PUBLIC: Service = Service { name: "ecr-public", target: "SpencerFrontendService.GetAuthorizationToken" };
 
-#[derive(Default)]
-enum State {
-    #[default]
-    Empty,
-    Token {
-        credential: Credential,
-        renew_at: Instant,
-    },
-    /// The key was refused, and will be the next time.
-    Refused(String),
-}
-
 impl EcrToken {
     pub fn new(region: Option<&str>, settings: &Settings) -> EcrToken {
         let host = settings.base.host_str().unwrap_or_default();
@@ -73,34 +56,23 @@ impl EcrToken {
         let url = settings.api.clone().unwrap_or_else(|| usual_api(host, region.unwrap_or_default()));
         // the same way there as to the registry, without what signs in to that
         let settings = Settings { credentials: Arc::new(Anonymous), exchange: None, ..settings.clone() };
-        EcrToken { client: Client::new(settings), url, region: region.map(str::to_owned), service, state: Mutex::default() }
+        EcrToken { client: Client::new(settings), url, region: region.map(str::to_owned), service, temporary: Temporary::default() }
     }
 
     fn error(&self, kind: ErrorKind, why: impl Into<String>) -> Error {
         Error::new(kind, "sign in to", self.client.name()).because(why)
     }
 
-    async fn token(&self, access_key: &str, secret_key: &Secret) -> Result<Credential> {
-        let mut state = self.state.lock().await;
-        match &*state {
-            State::Token { credential, renew_at } if Instant::now() < *renew_at => return Ok(credential.clone()),
-            State::Refused(why) => return Err(self.error(ErrorKind::CredentialRefused, why.clone())),
-            State::Token { .. } | State::Empty => {}
-        }
+    async fn token(&self, access_key: &str, secret_key: &Secret) -> Result<(Credential, Duration)> {
         let answer = self.ask(access_key, secret_key).await?;
         if !answer.status.is_success() {
-            let error = self.refusal(access_key, &answer);
-            if let (ErrorKind::CredentialRefused, Some(why)) = (error.kind(), error.detail()) {
-                *state = State::Refused(why.to_owned());
-            }
-            return Err(error);
+            return Err(self.refusal(access_key, &answer));
         }
         let Some((credential, lifetime)) = read(&answer.body, now()) else {
             return Err(self.error(ErrorKind::Protocol, format!("{} answered without a token", self.api())));
         };
         tracing::debug!("{} gave a token that lasts {} min", self.api(), lifetime.as_secs() / 60);
-        *state = State::Token { credential: credential.clone(), renew_at: Instant::now() + lifetime - MARGIN };
-        Ok(credential)
+        Ok((credential, lifetime))
     }
 
     async fn ask(&self, access_key: &str, secret_key: &Secret) -> Result<Answer> {
@@ -176,7 +148,9 @@ impl Exchange for EcrToken {
                 ErrorKind::CredentialUnavailable,
                 format!("{username} is a temporary access key, which needs its session token; use credential_command, such as `aws ecr get-login-password`"),
             )),
-            Credential::Basic { username, password } => self.token(username, password).await,
+            Credential::Basic { username, password } => {
+                self.temporary.get(self.client.name(), async || self.token(username, password).await).await
+            }
             Credential::IdentityToken(_) | Credential::RegistryToken(_) => Ok(kept.clone()),
         }
     }
