@@ -131,6 +131,7 @@ impl Alibaba {
     }
 
     async fn find(&self, operation: &'static str, subject: &str) -> Result<Edition> {
+        self.api.wants_key(operation, subject).await?;
         match named(self.registry.base().host_str().unwrap_or_default()) {
             Some(Named::Personal) => Ok(Edition::Personal),
             Some(Named::Enterprise(name)) => self.instance(name, operation, subject).await.map(Edition::Enterprise),
@@ -260,17 +261,12 @@ fn read<T: DeserializeOwned>(answer: &Answer, operation: &'static str, subject: 
 fn refused(document: &Value, answer: &Answer, operation: &'static str, subject: &str) -> Error {
     let text = |names: [&str; 2]| names.iter().find_map(|name| document.get(name)?.as_str()).map(clean).unwrap_or_default();
     let (status, code, message) = (answer.status.as_u16(), text(["Code", "code"]), text(["Message", "message"]));
-    // an API that nobody signed in to says what is missing in the request
-    let kind = match meaning(&code, status) {
-        ErrorKind::Denied | ErrorKind::CredentialRefused | ErrorKind::Invalid if !answer.signed_in => ErrorKind::CredentialMissing,
-        kind => kind,
-    };
     let why = match (code.is_empty(), message.is_empty()) {
         (false, false) => format!("{code}: {message}"),
         (false, true) => format!("Alibaba answered {code}"),
         (true, _) => format!("Alibaba answered {status}"),
     };
-    Error::new(kind, operation, subject).answered(status, Some(code).filter(|code| !code.is_empty())).because(why)
+    Error::new(meaning(&code, status), operation, subject).answered(status, Some(code).filter(|code| !code.is_empty())).because(why)
 }
 
 /// What the code of an error means (Alibaba Cloud, "Service error codes" and the errors of each call). A status of 404 is no "not there": an

@@ -99,6 +99,15 @@ impl Api {
         Api::new(&place.client, base, takes, Owner::Vendor).map(Some)
     }
 
+    /// Refuses, and asks nobody, where there is no credential: for APIs that answer nobody without a key.
+    pub async fn wants_key(&self, operation: &'static str, subject: &str) -> Result<()> {
+        match self.client.username().await.map_err(|error| error.on(operation, subject))? {
+            Some(_) => Ok(()),
+            None => Err(Error::new(ErrorKind::CredentialMissing, operation, subject)
+                .because("the vendor's own API takes a key as user name and password, and there is none")),
+        }
+    }
+
     /// A request for a path that stands after the API's address.
     pub fn request(&self, method: Method, path: &str) -> Request {
         self.client.request(method, path).header(ACCEPT, "application/json")

@@ -179,6 +179,7 @@ impl Tencent {
         operation: &'static str,
         subject: &str,
     ) -> Result<T> {
+        self.api.wants_key(operation, subject).await?;
         let answer = self.api.send(self.request(action, document, region), operation, subject).await?;
         read(&answer, operation, subject)
     }
@@ -210,9 +211,14 @@ impl Tencent {
         subject: String,
         entries: impl Fn(P) -> Vec<Keyed<T>> + Send + 'a,
     ) -> Pages<'a, T> {
-        let of = subject.clone();
+        let (first, of) = (self.request(action, document, region), subject.clone());
         let page = move |answer: &Answer| read(answer, operation, &of).map(&entries);
-        self.api.list_by(self.request(action, document, region), cursor, operation, subject, page)
+        Box::pin(async_stream::try_stream! {
+            self.api.wants_key(operation, &subject).await?;
+            for await page in self.api.list_by(first, cursor, operation, subject, page) {
+                yield page?;
+            }
+        })
     }
 }
 
@@ -242,11 +248,9 @@ fn read<T: DeserializeOwned>(answer: &Answer, operation: &'static str, subject: 
 fn refused(refusal: &Value, answer: &Answer, operation: &'static str, subject: &str) -> Error {
     let refusal: Refusal = serde_json::from_value(refusal.clone()).unwrap_or(Refusal { code: None, message: None });
     let code = clean(&refusal.code.unwrap_or_default());
-    // an API that nobody signed in to says what is missing in the request
-    let kind = if answer.signed_in { meaning(&code) } else { ErrorKind::CredentialMissing };
     let message = refusal.message.map(|message| clean(&message)).filter(|message| !message.is_empty());
     let why = message.map_or_else(|| format!("Tencent answered {code}"), |message| format!("{code}: {message}"));
-    Error::new(kind, operation, subject).answered(answer.status.as_u16(), Some(code)).because(why)
+    Error::new(meaning(&code), operation, subject).answered(answer.status.as_u16(), Some(code)).because(why)
 }
 
 /// What the code of an error means: words with dots between, from the general to the special (Tencent Cloud, "Error Codes").

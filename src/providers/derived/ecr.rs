@@ -38,21 +38,36 @@ pub(super) struct EcrToken {
     temporary: Temporary,
 }
 
-/// One of the two APIs that give tokens.
-struct Service {
+/// One of Amazon's two APIs of registries.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::providers) struct Service {
     /// As signatures name it.
-    name: &'static str,
-    /// The `X-Amz-Target` of the operation.
-    target: &'static str,
+    pub name: &'static str,
+    /// What stands before an operation in `X-Amz-Target`.
+    prefix: &'static str,
 }
 
-const PRIVATE: Service = Service { name: "ecr", target: "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken" };
-const PUBLIC: Service = Service { name: "ecr-public", target: "SpencerFrontendService.GetAuthorizationToken" };
+/// The API of private registries.
+pub(in crate::providers) const PRIVATE: Service = Service { name: "ecr", prefix: "AmazonEC2ContainerRegistry_V20150921" };
+/// The API of the public registry.
+pub(in crate::providers) const PUBLIC: Service = Service { name: "ecr-public", prefix: "SpencerFrontendService" };
+
+impl Service {
+    /// The API of the registry at this host.
+    pub fn of(host: &str) -> &'static Service {
+        if ECR_PUBLIC.contains(&host) { &PUBLIC } else { &PRIVATE }
+    }
+
+    /// The value of `X-Amz-Target` for an operation.
+    pub fn target(&self, operation: &str) -> String {
+        format!("{}.{operation}", self.prefix)
+    }
+}
 
 impl EcrToken {
     pub fn new(region: Option<&str>, settings: &Settings) -> EcrToken {
         let host = settings.base.host_str().unwrap_or_default();
-        let service = if ECR_PUBLIC.contains(&host) { &PUBLIC } else { &PRIVATE };
+        let service = Service::of(host);
         let url = settings.api.clone().unwrap_or_else(|| usual_api(host, region.unwrap_or_default()));
         // the same way there as to the registry, without what signs in to that
         let settings = Settings { credentials: Arc::new(Anonymous), exchange: None, ..settings.clone() };
@@ -81,8 +96,8 @@ impl EcrToken {
             return Err(self.error(ErrorKind::CredentialUnavailable, why));
         };
         let (now, body) = (now(), "{}");
-        let (date, host) = (sigv4::date(now), self.host());
-        let headers = [("content-type", MEDIA_TYPE), ("host", &host), ("x-amz-date", &date), ("x-amz-target", self.service.target)];
+        let (date, host, target) = (sigv4::date(now), self.host(), self.service.target("GetAuthorizationToken"));
+        let headers = [("content-type", MEDIA_TYPE), ("host", &host), ("x-amz-date", &date), ("x-amz-target", target.as_str())];
         let signer = Signer { access_key, secret_key, region, service: self.service.name };
         let signed = Signed { method: "POST", path: self.url.path(), headers: &headers, body: body.as_bytes() };
         let value = HeaderValue::from_str(&signer.authorization(&signed, now));
@@ -92,7 +107,7 @@ impl EcrToken {
         let own = HeaderMap::from_iter([
             (AUTHORIZATION, authorization),
             (HeaderName::from_static("x-amz-date"), date),
-            (HeaderName::from_static("x-amz-target"), HeaderValue::from_static(self.service.target)),
+            (HeaderName::from_static("x-amz-target"), HeaderValue::from_str(&target).expect("letters and a dot fit a header")),
         ]);
         let request = self.client.request_at(Method::POST, self.url.clone()).content(MEDIA_TYPE, body.into()).signed(own);
         let answered = self.client.send(request.repeatable()).await;

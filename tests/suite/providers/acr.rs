@@ -4,15 +4,17 @@
 use std::collections::HashSet;
 use std::sync::Mutex;
 
+use futures_util::TryStreamExt;
 use regctl::oci::Repository;
-use regctl::registry::Kind;
+use regctl::registry::{ErrorKind, Kind};
 use regctl::serve::{Account, Auth, Behaviour, Catalog};
 use serde_json::{Value, json};
 
 use super::fake::{Call, Fake, PAGE, PASSWORD, empty, ok, size, status};
 use super::program::{program, put};
-use super::signatures;
+use super::{open_as, signatures};
 use crate::support::canned::Answer;
+use crate::support::http::wait;
 
 /// The key; its secret is the password of all fakes.
 pub const ACCESS_KEY: &str = "LTAI5tExampleKey00000000";
@@ -327,4 +329,15 @@ fn a_second_attempt_is_signed_anew() {
     let listed = program(&fake, None).run(["repo", "list", "v", "-q"]).succeeds();
     assert_eq!(listed.stdout.trim(), "v/acme/app");
     assert_eq!(actions(&fake).len(), 3, "one again, and one past the end");
+}
+
+#[test]
+fn who_is_nobody_reads_by_v2() {
+    let fake = enterprise();
+    put(fake.front.storage(), "acme/app", &["a"], "one");
+    let registry = open_as(&fake, None, None);
+    let tags = wait(registry.tags(&"acme/app".parse().unwrap()).try_collect::<Vec<_>>()).unwrap().concat();
+    assert_eq!(tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["a"]);
+    let refused = wait(registry.delete_repository(&"acme/app".parse().unwrap())).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::CredentialMissing, "{refused}");
 }

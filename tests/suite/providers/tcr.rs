@@ -1,14 +1,16 @@
 //! TCR: one address for calls that are documents, errors with 200, pages that are called offsets, and a registry with a password that is
 //! made of the key.
 
-use regctl::registry::Kind;
+use futures_util::TryStreamExt;
+use regctl::registry::{ErrorKind, Kind};
 use regctl::serve::{Account, Auth, Behaviour, Catalog, TagDelete};
 use serde_json::{Value, json};
 
 use super::fake::{Call, Fake, PAGE, PASSWORD, ok, size};
 use super::program::{program, put};
-use super::signatures;
+use super::{open_as, signatures};
 use crate::support::canned::{Answer, Canned};
+use crate::support::http::wait;
 use crate::support::program::Program;
 
 /// The key; its secret is the password of all fakes.
@@ -220,4 +222,15 @@ fn the_personal_edition_is_listed_with_a_key() {
     program.run(["tag", "list", "p//acme/r0"]).succeeds().shows("v1");
     let refused = program.run(["tag", "delete", "p//acme/r0:v1", "--yes"]).exits(5);
     refused.says("makes no password for the personal edition").says("the account's number").hides(PASSWORD);
+}
+
+#[test]
+fn who_is_nobody_reads_by_v2() {
+    let fake = fake();
+    put(fake.front.storage(), "acme/app", &["a"], "one");
+    let registry = open_as(&fake, None, None);
+    let tags = wait(registry.tags(&"acme/app".parse().unwrap()).try_collect::<Vec<_>>()).unwrap().concat();
+    assert_eq!(tags.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["a"]);
+    let refused = wait(registry.delete_repository(&"acme/app".parse().unwrap())).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::CredentialMissing, "{refused}");
 }
