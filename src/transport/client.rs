@@ -16,7 +16,7 @@ use super::pool::Pool;
 use super::warning::Warnings;
 use super::wire::Wire;
 use super::{Account, Answer, Greeting, PeerCertificate, Proxy, Request, SMALL_LIMIT, Scope, Settings, Stats, Tls};
-use crate::credentials::{Found, Secret};
+use crate::credentials::{Anonymous, Found, Secret};
 use crate::registry::{Error, ErrorKind, Result};
 
 /// How long work that a server does after its answer is waited for. What takes longer goes on without us.
@@ -73,6 +73,12 @@ impl Client {
         settings.known = None;
         settings.base = base;
         Ok(Client::with(settings, Some(Desk::new(takes))))
+    }
+
+    /// The same way to other servers, without the registry's credential.
+    pub fn anonymous(&self) -> Client {
+        let own = self.inner.wire.settings.clone();
+        Client::new(Settings { credentials: Arc::new(Anonymous), exchange: None, known: None, ..own })
     }
 
     fn with(mut settings: Settings, desk: Option<Desk>) -> Client {

@@ -10,7 +10,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::token::{self, Fetched, Refusal, Slot};
 use super::wire::Wire;
-use super::{Request, SMALL_LIMIT};
+use super::{Exchange, Request, SMALL_LIMIT};
 use crate::credentials::{Credential, Found, Secret};
 use crate::registry::{Error, ErrorKind, Result};
 
@@ -25,6 +25,8 @@ pub enum Login {
     Header(HeaderName),
     /// A token that user name and password are exchanged for.
     Call(LoginCall),
+    /// A token that something makes of the credential.
+    Made(Arc<dyn Exchange>),
     /// Each request is signed with the password.
     Signed(Arc<dyn Sign>),
 }
@@ -90,6 +92,7 @@ impl fmt::Debug for Login {
             Login::Bearer => "Bearer",
             Login::Header(_) => "Header",
             Login::Call(_) => "Call",
+            Login::Made(_) => "Made",
             Login::Signed(_) => "Signed",
         })
     }
@@ -135,6 +138,11 @@ impl Desk {
         let headers = match (&login, credential) {
             (Login::Bearer, Credential::RegistryToken(secret) | Credential::IdentityToken(secret))
             | (Login::Bearer, Credential::Basic { password: secret, .. }) => one(AUTHORIZATION, token::bearer(secret)),
+            (Login::Made(exchange), credential) => match exchange.exchange(credential).await? {
+                Credential::RegistryToken(secret)
+                | Credential::IdentityToken(secret)
+                | Credential::Basic { password: secret, .. } => one(AUTHORIZATION, token::bearer(&secret)),
+            },
             (Login::Basic, Credential::Basic { username, password }) => one(AUTHORIZATION, Some(token::basic(username, password))),
             (Login::Header(name), Credential::Basic { password, .. }) => one(name.clone(), token::sensitive(password.clone())),
             (Login::Call(call), Credential::Basic { username, password }) => {

@@ -1,11 +1,12 @@
 //! Credentials that are made of those that people keep: a login at Huawei's SWR, a token for Amazon's ECR, and passwords for Tencent's TCR and
-//! Alibaba's registry, each of access keys.
+//! Alibaba's registry, each of access keys; and an access token for Google's API of a service account's key.
 //!
 //! What is made lives in memory, for one run. It is never written over the keys: whoever stores a token that ends tonight in place of the
 //! keys that make tokens has lost them (Zadig does so when an entry is changed).
 
 pub(super) mod acr;
 pub(super) mod ecr;
+pub(super) mod google;
 pub(super) mod swr;
 pub(super) mod tcr;
 mod temporary;
