@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 
 use super::Cache;
 use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
-use crate::registry::{BlobStream, Capabilities, Ping, Referrers, Registry, Remembered, Result, Support, TagEntry};
+use crate::registry::{BlobStream, Capabilities, Locks, Ping, Referrers, Registry, Remembered, Result, Support, TagEntry};
 
 /// A registry with a cache beside it.
 pub struct Remembering {
@@ -55,6 +55,14 @@ impl Registry for Remembering {
 
     fn tags(&self, repository: &Repository) -> BoxStream<'_, Result<Vec<TagEntry>>> {
         self.registry.tags(repository)
+    }
+
+    fn manifests(&self, repository: &Repository) -> Option<BoxStream<'_, Result<Vec<Digest>>>> {
+        self.registry.manifests(repository)
+    }
+
+    async fn locks(&self, repository: &Repository, manifests: bool) -> Result<Locks> {
+        self.registry.locks(repository, manifests).await
     }
 
     async fn head(&self, repository: &Repository, selector: &Selector) -> Result<Descriptor> {

@@ -49,8 +49,8 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let mut prepared = Vec::new();
-    for part in &plan.repositories {
-        let opened = context.open_planned(&part.registry, &part.repository.0)?;
+    let planned: Vec<_> = plan.repositories.iter().map(|part| (part.registry.as_str(), &part.repository.0)).collect();
+    for (part, opened) in plan.repositories.iter().zip(context.open_planned(&planned)?) {
         if opened.address != part.address {
             return Err(Refusal::new(
                 Exit::Refused,

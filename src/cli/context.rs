@@ -59,10 +59,10 @@ impl Context {
             let stop = Stop::default();
             let asked = stop.clone();
             let interrupts = async {
-                let _ = tokio::signal::ctrl_c().await;
+                interrupt().await;
                 asked.0.store(true, Ordering::Relaxed);
                 self.printer.warn("interrupted; finishing the step under way (Ctrl-C again gives it up)");
-                let _ = tokio::signal::ctrl_c().await;
+                interrupt().await;
             };
             tokio::select! {
                 result = work(stop) => result,
@@ -85,6 +85,19 @@ impl Context {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(self.runtime.get_or_init(|| runtime))
     }
+}
+
+/// Waits for Ctrl-C, or for what a scheduler sends when it wants a program to end.
+async fn interrupt() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// Says that the person wants to stop. Work looks at it between steps.

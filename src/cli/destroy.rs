@@ -1,9 +1,10 @@
 //! The way of every command that deletes: show the plan, ask, carry out that same plan, tell what happened.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
@@ -11,10 +12,15 @@ use super::args::DestroyArgs;
 use super::error::exit_of;
 use super::{Context, Exit, Refusal, prompt, series};
 use crate::journal::{self, Journal, RunId};
+use crate::oci::Digest;
 use crate::operations::apply::{self, Applied, Conditions, Done, Learnt, Newcomers, Outcome};
 use crate::operations::plan::{Otherwise, Plan, PlannedTag, RepositoryPlan, Step, VERSION};
-use crate::output::{Failed, List, View, units};
+use crate::output::{self, Failed, List, View, units};
 use crate::registry::{ErrorKind, Registry};
+
+/// How old a look at the tags may be when a manifest is deleted by its digest. Deleting thousands takes a server many minutes, in which
+/// people push.
+const FRESH_FOR: Duration = Duration::from_secs(30);
 
 /// A plan and the registry that it is for.
 pub struct Prepared {
@@ -26,8 +32,8 @@ pub struct Prepared {
 
 /// Shows the plans, and carries them out if that is wanted.
 pub fn run(prepared: Vec<Prepared>, args: &DestroyArgs, context: &Context) -> anyhow::Result<Exit> {
-    let plan =
-        Plan { version: VERSION, made_at: context.now, repositories: prepared.iter().map(|part| part.plan.clone()).collect() };
+    let repositories = prepared.iter().map(|part| part.plan.clone()).collect();
+    let plan = Plan { version: VERSION, made_at: context.now, repositories, failed: Vec::new() };
     tell_gone(&plan, context);
     if let Some(path) = &args.plan {
         show(&plan, context)?;
@@ -70,10 +76,8 @@ pub struct Way {
 /// Asks, and carries plans out.
 pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Context) -> anyhow::Result<Exit> {
     if plan.is_empty() {
-        if context.globals.output.is_machine() {
-            context.printer.report_list(&List::<Outcome>::whole(Vec::new()), || crate::output::Table::new([]))?;
-        }
-        return Ok(Exit::Done);
+        nothing(locked(&prepared).chain(unread(&plan)).collect(), context)?;
+        return all_locked(&prepared).map_or(Ok(Exit::Done), Err);
     }
     if !way.yes && !prompt::confirm(&question(&plan))? {
         return Err(Refusal::new(Exit::Refused, "not confirmed; nothing has changed").into());
@@ -84,26 +88,74 @@ pub fn carry_out(prepared: Vec<Prepared>, plan: Plan, way: &Way, context: &Conte
     let tick = |done, total| progress.tick(done, total);
     let is_over = || way.until.is_some_and(|until| Instant::now() >= until);
     let applied = context.block_on_changes(async |stop| {
-        let stop = || stop.is_asked() || is_over();
-        let conditions = Conditions { journal, learnt: &Learnt::default(), stop: &stop, tick: &tick };
+        let is_asked = || stop.is_asked();
+        let stop = || is_asked() || is_over();
+        let conditions = Conditions { journal, learnt: &Learnt::default(), stop: &stop, tick: &tick, fresh_for: FRESH_FOR };
         let mut applied = Applied::default();
         for part in &prepared {
             // a person may have thought about it for long
             let newcomers = match way.saved || !way.yes {
-                true => Newcomers::read(&*part.registry, &part.plan, &tick).await?,
-                false => Newcomers::default(),
+                true => Newcomers::read(&*part.registry, &part.plan, &tick).await,
+                false => Ok(Newcomers::default()),
             };
-            applied.extend(apply::apply(&*part.registry, &part.plan, newcomers, &conditions).await);
+            applied.extend(match newcomers {
+                Ok(newcomers) => apply::apply(&*part.registry, &part.plan, newcomers, &conditions).await,
+                // what went elsewhere went, and is told
+                Err(error) => Applied::none(&*part.registry, &part.plan, error),
+            });
         }
-        Ok(applied)
+        // who interrupted does not care that the time was over as well
+        Ok((applied, if is_asked() { Exit::Interrupted } else { Exit::Partial }))
     });
     drop(progress);
     let kept = run.and_then(|run| context.end_run(run));
-    tell(&prepared, applied?, kept.as_ref(), context)
+    let (applied, stopped) = applied?;
+    tell(&prepared, &plan, applied, stopped, kept.as_ref(), context)
+}
+
+/// Nothing was to be done: programs see that too.
+pub(super) fn nothing(failed: Vec<Failed>, context: &Context) -> anyhow::Result<Exit> {
+    if context.globals.output.is_machine() {
+        let list = List { items: Vec::<Outcome>::new(), failed, next_page: None };
+        context.printer.report_list(&list, || crate::output::Table::new([]))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// What could not be read, for programs.
+fn unread(plan: &Plan) -> impl Iterator<Item = Failed> {
+    plan.failed.iter().map(|unread| Failed { name: unread.name.clone(), message: unread.message.clone() })
+}
+
+/// What was asked for by name and stays, because the server holds on to it.
+fn locked(prepared: &[Prepared]) -> impl Iterator<Item = Failed> {
+    prepared.iter().flat_map(|part| {
+        part.plan
+            .locked()
+            .map(|keep| Failed { name: full(&part.plan, &keep.name), message: format!("not deleted: {}", keep.reason) })
+    })
+}
+
+/// The error of a command that asked for nothing but what the server holds on to; `None` when it asked for nothing such.
+fn all_locked(prepared: &[Prepared]) -> Option<anyhow::Error> {
+    let unlock: BTreeSet<&str> =
+        prepared.iter().flat_map(|part| part.plan.locked()).filter_map(|keep| keep.unlock.as_deref()).collect();
+    let mut locked = locked(prepared);
+    let first = locked.next()?;
+    let message = match locked.count() {
+        0 => format!("{}: {}", first.name, first.message),
+        more => format!("{}: {}, and {} more", first.name, first.message, units::count(more)),
+    };
+    Some(unlock.into_iter().fold(Refusal::new(Exit::Refused, message), Refusal::hint).into())
+}
+
+/// A tag or digest of a plan as a full reference.
+fn full(plan: &RepositoryPlan, name: &str) -> String {
+    format!("{}{}{name}", plan.name(), if name.contains(':') { '@' } else { ':' })
 }
 
 fn question(plan: &Plan) -> String {
-    let registries: std::collections::BTreeSet<&str> = plan.repositories.iter().map(|part| part.registry.as_str()).collect();
+    let registries: BTreeSet<&str> = plan.repositories.iter().map(|part| part.registry.as_str()).collect();
     let registries = registries.into_iter().collect::<Vec<_>>().join(", ");
     let tags: usize = plan.repositories.iter().map(RepositoryPlan::tags).sum();
     let manifests: usize = plan.repositories.iter().map(RepositoryPlan::manifests).sum();
@@ -121,8 +173,7 @@ fn question(plan: &Plan) -> String {
 fn tell_gone(plan: &Plan, context: &Context) {
     for part in &plan.repositories {
         for gone in &part.gone {
-            let separator = if gone.contains(':') { '@' } else { ':' };
-            let name = if gone == part.repository.0.as_str() { part.name() } else { format!("{}{separator}{gone}", part.name()) };
+            let name = if gone == part.repository.0.as_str() { part.name() } else { full(part, gone) };
             context.printer.note(format!("{name} is already gone"));
         }
     }
@@ -130,12 +181,19 @@ fn tell_gone(plan: &Plan, context: &Context) {
 
 /// Shows a plan.
 pub fn show(plan: &Plan, context: &Context) -> anyhow::Result<()> {
-    if plan.is_empty() && !context.globals.output.is_machine() {
+    if plan.is_empty()
+        && plan.repositories.iter().all(|part| part.locked().next().is_none())
+        && !context.globals.output.is_machine()
+    {
         return Ok(());
     }
+    let width = context.printer.width();
     context.printer.report(plan, || {
         View::Text(
-            plan.repositories.iter().map(|part| if series::is_by_rules(part) { series::text(part) } else { text(part) }).collect(),
+            plan.repositories
+                .iter()
+                .map(|part| if series::is_by_rules(part) { series::text(part, width) } else { text(part, width) })
+                .collect(),
         )
     })?;
     for warning in plan.repositories.iter().flat_map(|part| &part.warnings) {
@@ -144,16 +202,24 @@ pub fn show(plan: &Plan, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A plan as a person reads it.
-fn text(plan: &RepositoryPlan) -> String {
-    if plan.steps.is_empty() {
+/// A plan as a person reads it, in lines of no more than so many columns.
+fn text(plan: &RepositoryPlan, columns: Option<usize>) -> String {
+    let goes = plan.steps.iter().map(|step| ('-', line(step)));
+    let stays = plan.locked().map(|keep| ('=', (short(&keep.name), format!("stays: {}", keep.reason))));
+    let lines: Vec<(char, (String, String))> = goes.chain(stays).collect();
+    if lines.is_empty() {
         return String::new();
     }
-    let lines: Vec<(String, String)> = plan.steps.iter().map(line).collect();
-    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let width = lines.iter().map(|(_, (name, _))| name.len()).max().unwrap_or(0);
     let mut out = format!("{}\n", plan.name());
-    for (name, what) in lines {
-        out.push_str(&format!("  - {name:width$}  {what}\n"));
+    for (sign, (name, what)) in lines {
+        let line = format!("  {sign} {name:width$}  {what}");
+        out.push_str(&output::text::truncate(&line, columns.unwrap_or(usize::MAX)));
+        out.push('\n');
+    }
+    if plan.steps.is_empty() {
+        out.push_str("Nothing goes.\n");
+        return out;
     }
     let (tags, manifests) = (plan.tags(), plan.manifests());
     let goes = |count: usize, one: &str| match count {
@@ -174,6 +240,11 @@ fn text(plan: &RepositoryPlan) -> String {
     };
     out.push_str(&format!("{rest}.\n"));
     out
+}
+
+/// A tag as it is, a digest as people see it.
+fn short(name: &str) -> String {
+    name.parse::<Digest>().map_or_else(|_| name.to_owned(), |digest| format!("{}:{}", digest.algorithm(), digest.short()))
 }
 
 fn line(step: &Step) -> (String, String) {
@@ -206,8 +277,15 @@ fn line(step: &Step) -> (String, String) {
     }
 }
 
-/// Tells what happened, and how the command ends.
-fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &Context) -> anyhow::Result<Exit> {
+/// Tells what happened, and how the command ends; with `stopped` if not every step was come to.
+fn tell(
+    prepared: &[Prepared],
+    plan: &Plan,
+    applied: Applied,
+    stopped: Exit,
+    run: Option<&RunId>,
+    context: &Context,
+) -> anyhow::Result<Exit> {
     let good = [Done::Untagged, Done::Deleted, Done::Updated, Done::Gone].map(|done| applied.count(done)).iter().sum::<usize>();
     let (failed, skipped, interrupted) =
         (applied.count(Done::Failed), applied.count(Done::Skipped), applied.count(Done::Interrupted));
@@ -216,6 +294,7 @@ fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &
         let (bad, done): (Vec<&Outcome>, Vec<&Outcome>) =
             applied.outcomes.iter().partition(|outcome| outcome.result == Done::Failed);
         let failed = bad.iter().map(|bad| Failed { name: bad.reference.clone(), message: bad.message.clone().unwrap_or_default() });
+        let failed = failed.chain(locked(prepared)).chain(unread(plan));
         let list = List { items: done, failed: failed.collect(), next_page: None };
         context.printer.report_list(&list, || view(&list.items))?;
     }
@@ -232,30 +311,38 @@ fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &
             Done::Interrupted => context.printer.note(format!("not done: {}", outcome.reference)),
         }
     }
+    locked(prepared).for_each(|one| context.printer.warn(format!("{}: {}", one.name, one.message)));
     let deleted: Vec<&Outcome> =
         applied.outcomes.iter().filter(|outcome| matches!(outcome.result, Done::Untagged | Done::Deleted)).collect();
+    let steps = prepared.iter().flat_map(|part| &part.plan.steps).zip(&applied.outcomes);
+    let with_manifests = steps.map(|(step, outcome)| match step {
+        Step::DeleteManifest { tags, .. } if outcome.result == Done::Deleted => tags.len(),
+        _ => 0,
+    });
+    let with_manifests: usize = with_manifests.sum();
     let undo = run.map(|run| format!("; undo with: regctl undo {run}")).unwrap_or_default();
     match deleted.as_slice() {
         [] if run.is_some() => context.printer.note(format!("What may have changed is kept{undo}")),
         [] => {}
         [one] => context.printer.done(format!("deleted {}{undo}", one.reference)),
         many => {
-            let what = tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()));
+            let what = tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()), with_manifests);
             context.printer.done(format!("deleted {what}{undo}"));
         }
     }
     if applied.count(Done::Deleted) > 0 {
-        context.printer.note("Space comes back when the registry's own garbage collection runs.");
+        context.what_frees_space(plan).into_iter().for_each(|sentence| context.printer.note(sentence));
     }
     if interrupted > 0 {
-        return Err(Refusal::new(
-            Exit::Interrupted,
-            format!("interrupted; {interrupted} of {} steps were not done", applied.outcomes.len()),
-        )
+        let left = format!("{interrupted} of {} steps were not done", applied.outcomes.len());
+        return Err(match stopped {
+            Exit::Interrupted => Refusal::new(Exit::Interrupted, format!("interrupted; {left}")),
+            _ => Refusal::new(stopped, format!("the time limit is over; {left}")).hint("to go on, run it again"),
+        }
         .into());
     }
     match (failed, good) {
-        (0, _) if skipped == 0 => Ok(Exit::Done),
+        (0, _) if skipped == 0 => Ok(if locked(prepared).next().is_some() { Exit::Partial } else { Exit::Done }),
         (0, 0) => Err(Refusal::new(Exit::Refused, "the plan is stale: what it meant has moved; nothing has changed")
             .hint("make the plan again")
             .into()),
@@ -264,10 +351,10 @@ fn tell(prepared: &[Prepared], applied: Applied, run: Option<&RunId>, context: &
     }
 }
 
-/// `2 tags and 5 manifests`, of full references.
-pub(super) fn tags_and_manifests<'a>(references: impl Iterator<Item = &'a str>) -> String {
+/// `2 tags and 5 manifests`, of full references, and of tags that went with manifests.
+pub(super) fn tags_and_manifests<'a>(references: impl Iterator<Item = &'a str>, with_manifests: usize) -> String {
     let (manifests, tags): (Vec<&str>, Vec<&str>) = references.partition(|reference| reference.contains('@'));
-    match (tags.len(), manifests.len()) {
+    match (tags.len() + with_manifests, manifests.len()) {
         (tags, 0) => units::plural(tags, "tag"),
         (0, manifests) => units::plural(manifests, "manifest"),
         (tags, manifests) => format!("{} and {}", units::plural(tags, "tag"), units::plural(manifests, "manifest")),

@@ -59,6 +59,7 @@ mod tag;
 mod token;
 mod undo;
 mod update;
+mod usage;
 mod verify;
 mod wallet;
 
@@ -116,6 +117,8 @@ enum Command {
     Inspect(inspect::Args),
     Referrers(referrers::Args),
     Verify(verify::Args),
+    #[command(visible_alias = "du")]
+    Usage(usage::Args),
     Search(search::Args),
     #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
@@ -167,6 +170,7 @@ impl Command {
             Command::Inspect(args) => inspect::run(args, context),
             Command::Referrers(args) => referrers::run(args, context),
             Command::Verify(args) => verify::run(args, context),
+            Command::Usage(args) => usage::run(args, context),
             Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),

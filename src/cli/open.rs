@@ -35,6 +35,7 @@ impl Opened {
 }
 
 /// A whole registry that was meant.
+#[derive(Clone)]
 pub struct OpenedRegistry {
     /// The registry.
     pub registry: Arc<dyn Registry>,
@@ -95,15 +96,25 @@ impl Context {
                 (all, None) => *all = None,
             }
         }
-        let alone = wanted.len() == 1;
-        let open = |(place, repositories): (Place, Option<Vec<Repository>>)| {
-            let opened = self.open_place(&catalogue, &place, self.explicit(args)?, alone)?;
-            let entry = if let Place::Entry(name) = place { Some(name) } else { None };
-            let known = entry.as_ref().and_then(|name| catalogue.get(name.as_str()));
-            let retention = known.map(|entry| entry.retention.clone()).unwrap_or_default();
-            Ok(OpenedPart { opened, entry, retention, repositories })
-        };
-        wanted.into_iter().map(open).collect()
+        let places: Vec<&Place> = wanted.iter().map(|(place, _)| place).collect();
+        let opened = self.open_places(&catalogue, &places, self.explicit(args)?)?;
+        Ok(wanted
+            .into_iter()
+            .zip(opened)
+            .map(|((place, repositories), opened)| part(&catalogue, place, opened, repositories))
+            .collect())
+    }
+
+    /// All of an entry. `alone` says that no other registry is in play.
+    pub fn open_entry(&self, args: &TargetArgs, name: &Name, alone: bool) -> anyhow::Result<OpenedPart> {
+        let catalogue = self.catalogue()?;
+        let explicit = self.explicit(args)?;
+        if explicit.is_some() && !alone {
+            return Err(for_one_only());
+        }
+        let place = Place::Entry(name.clone());
+        let opened = self.open_place(&catalogue, &place, explicit, alone)?;
+        Ok(part(&catalogue, place, opened, None))
     }
 
     /// A whole registry: by name, or the default one.
@@ -143,43 +154,99 @@ impl Context {
 
     /// A manifest by tag or digest.
     pub fn open_manifest(&self, args: &TargetArgs, text: &str) -> anyhow::Result<Opened> {
-        self.open(args, text, None)
+        self.open_one(args, text, None)
     }
 
     /// A manifest by tag or digest, or the tag `latest`.
     pub fn open_manifest_or_latest(&self, args: &TargetArgs, text: &str) -> anyhow::Result<Opened> {
-        self.open(args, text, Some("latest".parse().expect("latest is a tag")))
+        self.open_one(args, text, Some("latest".parse().expect("latest is a tag")))
     }
 
     /// A blob.
     pub fn open_blob(&self, args: &TargetArgs, text: &str) -> anyhow::Result<(Opened, Digest)> {
-        let opened = self.open(args, text, None)?;
+        let opened = self.open_one(args, text, None)?;
         match opened.digest.clone() {
             Some(digest) => Ok((opened, digest)),
             None => Err(Refusal::usage(format!("`{text}` names no blob")).hint("name it as REPOSITORY@DIGEST").into()),
         }
     }
 
-    /// The registry and repository of a saved plan, by exactly the name in the plan.
-    pub fn open_planned(&self, registry: &str, repository: &Repository) -> anyhow::Result<OpenedRepository> {
+    /// The registries and repositories of saved plans, by exactly the names in them. Each registry is opened once.
+    pub fn open_planned(&self, planned: &[(&str, &Repository)]) -> anyhow::Result<Vec<OpenedRepository>> {
         let catalogue = self.catalogue()?;
-        let target = catalogue.target_registry(Some(registry), &TargetOptions::default())?;
-        let opened = self.open_place(&catalogue, &target.place, None, true)?;
-        Ok(OpenedRepository { registry: opened.registry, address: opened.address, repository: repository.clone() })
+        let find = |registry| Ok(catalogue.target_registry(Some(registry), &TargetOptions::default())?.place);
+        let places = planned.iter().map(|(registry, _)| find(registry)).collect::<anyhow::Result<Vec<Place>>>()?;
+        let opened = self.open_places(&catalogue, &places.iter().collect::<Vec<_>>(), None)?;
+        let repositories = planned.iter().map(|(_, repository)| (*repository).clone());
+        Ok(opened
+            .into_iter()
+            .zip(repositories)
+            .map(|(opened, repository)| OpenedRepository { registry: opened.registry, address: opened.address, repository })
+            .collect())
     }
 
-    fn open(&self, args: &TargetArgs, text: &str, otherwise: Option<Tag>) -> anyhow::Result<Opened> {
+    /// Manifests by tag or digest. Each registry is opened once.
+    pub fn open_manifests(&self, args: &TargetArgs, texts: &[String]) -> anyhow::Result<Vec<Opened>> {
+        self.open(args, texts, None)
+    }
+
+    fn open_one(&self, args: &TargetArgs, text: &str, otherwise: Option<Tag>) -> anyhow::Result<Opened> {
+        Ok(self.open(args, &[text.to_owned()], otherwise)?.remove(0))
+    }
+
+    fn open(&self, args: &TargetArgs, texts: &[String], otherwise: Option<Tag>) -> anyhow::Result<Vec<Opened>> {
         let catalogue = self.catalogue()?;
-        let target = catalogue.target(text, &self.options(args, self.shell_default().as_deref()))?;
-        let repository = repository(&target, text)?;
-        let Some(selector) = target.selector().or_else(|| otherwise.map(Selector::Tag)) else {
-            return Err(Refusal::usage(format!("`{text}` has no tag and no digest"))
-                .hint(format!("regctl tag list {text}"))
-                .into());
-        };
-        let tag = target.tag.clone().or_else(|| if let Selector::Tag(tag) = &selector { Some(tag.clone()) } else { None });
-        let opened = self.open_place(&catalogue, &target.place, self.explicit(args)?, true)?;
-        Ok(Opened { registry: opened.registry, address: opened.address, repository, selector, tag, digest: target.digest })
+        let default = self.shell_default();
+        let options = self.options(args, default.as_deref());
+        let mut named = Vec::with_capacity(texts.len());
+        for text in texts {
+            let target = catalogue.target(text, &options)?;
+            let repository = repository(&target, text)?;
+            let Some(selector) = target.selector().or_else(|| otherwise.clone().map(Selector::Tag)) else {
+                return Err(Refusal::usage(format!("`{text}` has no tag and no digest"))
+                    .hint(format!("regctl tag list {text}"))
+                    .into());
+            };
+            named.push((target, repository, selector));
+        }
+        let places: Vec<&Place> = named.iter().map(|(target, ..)| &target.place).collect();
+        let opened = self.open_places(&catalogue, &places, self.explicit(args)?)?;
+        let meant = named.into_iter().zip(opened).map(|((target, repository, selector), opened)| {
+            let tag = if let Selector::Tag(tag) = &selector { Some(tag.clone()) } else { target.tag };
+            let (registry, address, digest) = (opened.registry, opened.address, target.digest);
+            Opened { registry, address, repository, selector, tag, digest }
+        });
+        Ok(meant.collect())
+    }
+
+    /// Registries in the order of `places`, each opened once.
+    ///
+    /// # Errors
+    /// When one of them may not be asked, or one credential was given for several of them.
+    fn open_places(
+        &self,
+        catalogue: &Catalogue,
+        places: &[&Place],
+        explicit: Option<Credential>,
+    ) -> anyhow::Result<Vec<OpenedRegistry>> {
+        let alone = places.iter().all(|place| *place == places[0]);
+        if explicit.is_some() && !alone {
+            return Err(for_one_only());
+        }
+        let mut known: Vec<(&Place, OpenedRegistry)> = Vec::new();
+        let mut opened = Vec::with_capacity(places.len());
+        for place in places {
+            let registry = match known.iter().find(|(other, _)| other == place) {
+                Some((_, registry)) => registry.clone(),
+                None => {
+                    let registry = self.open_place(catalogue, place, explicit.clone(), alone)?;
+                    known.push((place, registry.clone()));
+                    registry
+                }
+            };
+            opened.push(registry);
+        }
+        Ok(opened)
     }
 
     /// `alone` says that no other registry is in play.
@@ -256,6 +323,20 @@ impl Context {
         }
         if failed.is_empty() { Exit::Done } else { Exit::Partial }
     }
+}
+
+/// One credential can't be meant for several registries.
+fn for_one_only() -> anyhow::Error {
+    Refusal::usage("--username and --password-stdin are for one registry, and this is about several")
+        .hint("store one for each: regctl login NAME; or set REGCTL_<NAME>_USERNAME and REGCTL_<NAME>_PASSWORD")
+        .into()
+}
+
+fn part(catalogue: &Catalogue, place: Place, opened: OpenedRegistry, repositories: Option<Vec<Repository>>) -> OpenedPart {
+    let entry = if let Place::Entry(name) = place { Some(name) } else { None };
+    let known = entry.as_ref().and_then(|name| catalogue.get(name.as_str()));
+    let retention = known.map(|entry| entry.retention.clone()).unwrap_or_default();
+    OpenedPart { opened, entry, retention, repositories }
 }
 
 fn entry_of<'a>(catalogue: &'a Catalogue, name: &Name) -> &'a Entry {

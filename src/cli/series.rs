@@ -2,10 +2,12 @@
 
 use crate::operations::plan::{Plan, PlannedTag, RepositoryPlan, Step};
 use crate::operations::prune::shape;
-use crate::output::units;
+use crate::output::{text, units};
 
 /// Fewer names than this of one shape stand each for themselves: a range of two would hide nothing but a name.
 const SHORTEST_SERIES: usize = 3;
+/// Columns between and before the parts of a row, and its word.
+const MARGINS: usize = 2 + "DELETE".len() + 2 + 2 + 2;
 /// So many names that are part of no series are written out.
 const WRITTEN_OUT: usize = 3;
 
@@ -23,17 +25,31 @@ pub(super) fn is_by_rules(plan: &RepositoryPlan) -> bool {
     plan.steps.iter().any(|step| matches!(step, Step::DeleteManifest { reason: Some(_), .. }))
 }
 
-/// The plan for one repository, with its name above.
-pub(super) fn text(plan: &RepositoryPlan) -> String {
+/// The plan for one repository, with its name above, in lines of no more than so many columns.
+pub(super) fn text(plan: &RepositoryPlan, columns: Option<usize>) -> String {
     let rows = rows(plan);
-    let width = |part: fn(&Row) -> &str, of: &dyn Fn(&Row) -> bool| {
-        rows.iter().filter(|row| of(row)).map(|row| part(row).chars().count()).max().unwrap_or(0)
+    let widest = |part: fn(&Row) -> &str, of: &dyn Fn(&Row) -> bool| {
+        rows.iter().filter(|row| of(row)).map(|row| text::width(part(row))).max().unwrap_or(0)
     };
-    let names = width(|row| &row.names, &|_| true);
-    let whys = width(|row| &row.why, &|row| !row.count.is_empty());
+    let mut names = widest(|row| &row.names, &|_| true);
+    let counts = widest(|row| &row.count, &|_| true);
+    let mut whys = widest(|row| &row.why, &|_| true);
+    if let Some(columns) = columns {
+        // the rule that decided is worth as much as the names
+        let room = columns.saturating_sub(MARGINS + counts);
+        names = names.min(room.saturating_sub(whys.min(room / 2)));
+        whys = whys.min(room - names);
+    }
+    let cell = |content: &str, columns: usize| {
+        let content = text::truncate(content, columns);
+        let padding = columns.saturating_sub(text::width(&content));
+        format!("{content}{:padding$}", "")
+    };
+    let aligned = widest(|row| &row.why, &|row| !row.count.is_empty()).min(whys);
     let mut out = format!("{}\n", plan.name());
     for Row { word, names: name, why, count } in &rows {
-        let line = format!("  {word:6}  {name:names$}  {why:whys$}  {count}");
+        let why = if count.is_empty() { text::truncate(why, whys).into_owned() } else { cell(why, aligned) };
+        let line = format!("  {word:6}  {}  {why}  {count}", cell(name, names));
         out.push_str(line.trim_end());
         out.push('\n');
     }
@@ -147,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_a_rule_decided_alike_is_one_row() {
-        let keep = |name: &str, reason: &str| Keep { name: name.into(), reason: reason.into() };
+        let keep = |name: &str, reason: &str| Keep::new(name, reason);
         let delete = |number: u32, tags: &[&str], reason: &str| Step::DeleteManifest {
             digest: Digest::sha256(&number.to_be_bytes()),
             tags: tags.iter().map(|tag| PlannedTag(tag.parse().unwrap())).collect(),
@@ -179,7 +195,7 @@ mod tests {
             bytes: Some(41_300_000_000),
         };
         assert!(is_by_rules(&plan));
-        insta::assert_snapshot!(text(&plan), @r"
+        insta::assert_snapshot!(text(&plan, None), @r"
         prod/team/api
           KEEP    ci-1202 … ci-1200                newest 3 that match                            (3 tags)
           KEEP    ci-7                             same digest as v1, which is kept
@@ -189,5 +205,10 @@ mod tests {
           DELETE  sha256:1561ade0621c              attached to what goes
         1,164 tags and 1,165 manifests go; about 41.3 GB are no longer referenced.
         ");
+        for columns in [80, 60, 40] {
+            let cut = text(&plan, Some(columns));
+            assert!(cut.lines().all(|line| text::width(line) <= columns || !line.starts_with("  ")), "{cut}");
+            assert!(cut.lines().filter(|line| line.starts_with("  ")).all(|line| line.split_whitespace().count() > 2), "{cut}");
+        }
     }
 }

@@ -50,8 +50,9 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
         return Err(Refusal::new(Exit::NotFound, message).hint(format!("regctl history {}", run.id)).into());
     }
     let mut opened = Vec::new();
-    for losses in parts {
-        let place = context.open_planned(&losses.place.registry, &losses.place.repository)?;
+    let places: Vec<_> = parts.iter().map(|losses| (losses.place.registry.as_str(), &losses.place.repository)).collect();
+    let places = context.open_planned(&places)?;
+    for (losses, place) in parts.into_iter().zip(places) {
         if place.address != losses.place.address {
             let message = format!(
                 "run {} deleted from {} at {}, and {} is now at {}",
@@ -123,7 +124,7 @@ fn tell(run: &RunId, undone: Undone, args: &Args, context: &Context) -> anyhow::
         [] => {}
         [one] => context.printer.done(format!("{} is back", one.reference)),
         many => {
-            let what = destroy::tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()));
+            let what = destroy::tags_and_manifests(many.iter().map(|outcome| outcome.reference.as_str()), 0);
             context.printer.done(format!("{what} are back"));
         }
     }

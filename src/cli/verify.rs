@@ -118,7 +118,11 @@ pub(super) fn afterwards(places: &[(Arc<dyn Registry>, Repository)], context: &C
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Findings })
 }
 
-async fn repositories_of(part: &OpenedPart, tick: crate::operations::Ticker<'_>) -> crate::registry::Result<Vec<Repository>> {
+/// The repositories that were named, else all of the registry.
+pub(super) async fn repositories_of(
+    part: &OpenedPart,
+    tick: crate::operations::Ticker<'_>,
+) -> crate::registry::Result<Vec<Repository>> {
     if let Some(named) = &part.repositories {
         return Ok(named.clone());
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::inventory::{Depth, Inventory, Role};
+use super::inventory::{Depth, Held, Inventory, Role};
 use super::plan::{Keep, Otherwise, PlannedRepository, PlannedTag, RepositoryPlan, Step};
 use super::{Ticker, removal};
 use crate::oci::{Digest, Repository, Tag};
-use crate::registry::{Error, ErrorKind, Registry, Result, Support};
+use crate::registry::{Error, ErrorKind, Hold, Registry, Result, Support};
 
 /// How far a delete may go.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,7 +45,7 @@ impl Place<'_> {
 
 /// Plans to take tags away.
 pub async fn plan_tags(place: &Place<'_>, wanted: &[Tag], reach: Reach, tick: Ticker<'_>) -> Result<RepositoryPlan> {
-    let inventory = Inventory::read(place.registry, place.repository, Depth::Indexes, &[], tick).await?;
+    let inventory = Inventory::read_with_locks(place.registry, place.repository, Depth::Indexes, &[], tick).await?;
     Ok(decide_tags(place.plan(), &inventory, wanted, reach))
 }
 
@@ -64,13 +64,16 @@ fn decide_tags(mut plan: RepositoryPlan, inventory: &Inventory, wanted: &[Tag], 
             None => plan.gone.push(tag.as_str().to_owned()),
         }
     }
-    let mut kept: BTreeSet<PlannedTag> = BTreeSet::new();
+    let locked = |tag: &Tag| Some(Held { by: None, hold: inventory.tag(tag)?.held()? });
+    plan.keeps.extend(going.iter().filter_map(|tag| Some(Keep::locked(tag.as_str(), &locked(tag)?))));
+    going.retain(|tag| locked(tag).is_none());
+    let mut kept: BTreeSet<PlannedTag> = plan.locked().filter_map(|keep| keep.name.parse().ok().map(PlannedTag)).collect();
     for tag in &going {
         let Some(step) = untag(inventory, tag, &going, reach) else { continue };
         if let Step::Untag { digest, siblings, otherwise, .. } = &step {
             for sibling in siblings {
                 if kept.insert(sibling.clone()) {
-                    plan.keeps.push(Keep { name: sibling.to_string(), reason: format!("keeps {digest}") });
+                    plan.keeps.push(Keep::new(sibling.to_string(), format!("keeps {digest}")));
                 }
             }
             if *otherwise == Otherwise::Digest {
@@ -132,7 +135,11 @@ pub async fn plan_manifest(
         Err(error) => return Err(error),
     }
     let also = std::slice::from_ref(digest);
-    let inventory = Inventory::read(place.registry, place.repository, Depth::Manifests, also, tick).await?;
+    let inventory = Inventory::read_with_locks(place.registry, place.repository, Depth::Manifests, also, tick).await?;
+    if let Some(held) = inventory.held(digest) {
+        plan.keeps.push(Keep::locked(digest.as_str(), &held));
+        return Ok(plan);
+    }
     let parents = inventory.parents(digest);
     if !parents.is_empty() {
         let names: Vec<String> = parents.iter().map(|parent| inventory.name_of(parent)).collect();
@@ -161,6 +168,9 @@ pub fn keeps(inventory: &Inventory, going: &BTreeSet<Digest>) -> Vec<Keep> {
     }
     let stays = near.into_iter().filter(|digest| !going.contains(*digest) && inventory.manifest(digest).is_some());
     let keep = |digest: &Digest| {
+        if let Some(held) = inventory.held(digest) {
+            return Keep::new(digest.as_str(), held.to_string());
+        }
         let by_index = inventory.parents(digest).iter().find(|parent| !going.contains(*parent));
         let by_tag = inventory.tags_on(digest).find(|tag| tag.role == Role::Name);
         let reason = match (by_tag, by_index) {
@@ -168,7 +178,7 @@ pub fn keeps(inventory: &Inventory, going: &BTreeSet<Digest>) -> Vec<Keep> {
             (None, Some(parent)) => format!("{} lists it too", inventory.name_of(parent)),
             (None, None) => "it is attached to something that stays".to_owned(),
         };
-        Keep { name: digest.to_string(), reason }
+        Keep::new(digest.as_str(), reason)
     };
     stays.map(keep).collect()
 }
@@ -182,10 +192,38 @@ fn artifacts(count: usize) -> String {
     format!("{count} artifact{}", if count == 1 { "" } else { "s" })
 }
 
+/// So many of the things that are locked are named.
+const NAMED: usize = 5;
+
+/// Some servers delete what they can and stop at the first thing that is locked, which leaves half a repository (harbor#16335).
+fn refuse_if_locked(place: &Place<'_>, inventory: &Inventory) -> Result<()> {
+    let refusal = |hold: Hold, because: String| {
+        Err(Error::new(ErrorKind::Refused, "delete the repository", format!("{}/{}", place.registry.name(), place.repository))
+            .because(because)
+            .remedy(hold.remedy))
+    };
+    if let Some(hold) = inventory.held_whole() {
+        return refusal(hold, format!("it is {}", hold.why));
+    }
+    let tags = inventory.tags().iter().filter_map(|tag| Some((tag.tag.to_string(), tag.held()?)));
+    let manifests = inventory.manifests().keys().filter_map(|digest| {
+        let held = inventory.held(digest).filter(|held| held.by.is_none())?;
+        Some((digest.to_string(), held.hold))
+    });
+    let locked: Vec<(String, Hold)> = tags.chain(manifests).collect();
+    let Some((_, hold)) = locked.first() else { return Ok(()) };
+    let names: Vec<&str> = locked.iter().take(NAMED).map(|(name, _)| name.as_str()).collect();
+    let more = if locked.len() > NAMED { format!(" and {} more", locked.len() - NAMED) } else { String::new() };
+    refusal(*hold, format!("{}{more} can't be deleted: {}", names.join(", "), hold.why))
+}
+
 /// Plans to delete everything in a repository: by the vendor's call where there is one, else every manifest that its tags lead to.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] when the server holds on to something in it.
 pub async fn plan_repository(place: &Place<'_>, tick: Ticker<'_>) -> Result<RepositoryPlan> {
     let mut plan = place.plan();
-    let inventory = match Inventory::read(place.registry, place.repository, Depth::Manifests, &[], tick).await {
+    let inventory = match Inventory::read_with_locks(place.registry, place.repository, Depth::Manifests, &[], tick).await {
         Ok(inventory) => inventory,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             plan.gone.push(place.repository.as_str().to_owned());
@@ -193,6 +231,7 @@ pub async fn plan_repository(place: &Place<'_>, tick: Ticker<'_>) -> Result<Repo
         }
         Err(error) => return Err(error),
     };
+    refuse_if_locked(place, &inventory)?;
     if matches!(place.registry.capabilities().delete_repository, Support::Native | Support::Api) {
         plan.steps.push(Step::DeleteRepository);
         return Ok(plan);
@@ -210,7 +249,7 @@ pub async fn plan_repository(place: &Place<'_>, tick: Ticker<'_>) -> Result<Repo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::inventory::tests::{digest, inventory};
+    use crate::operations::inventory::tests::{digest, inventory, on_tags};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -261,6 +300,20 @@ mod tests {
         assert_eq!(decided(&graph, &["v1"], with).len(), 2);
         let via = Reach { via_placeholder: true, ..none };
         assert_eq!(decided(&graph, &["v1"], via), [("v1".into(), Otherwise::Placeholder)]);
+    }
+
+    #[test]
+    fn harbor_16335_locked_tags_stay_and_are_named() {
+        let graph = graph(&[("v1", 1), ("stable", 1), ("v2", 2)], &[]).with_locks(on_tags(&["stable"]));
+        let with = Reach { with_siblings: true, ..Reach::default() };
+        // a digest that a locked tag needs is never deleted for the other one
+        assert_eq!(decided(&graph, &["v1"], with), [("v1".into(), Otherwise::Refuse { indexes: vec![] })]);
+        let plan = decide_tags(empty(), &graph, &[tag("stable"), tag("v2")], Reach::default());
+        assert_eq!((plan.tags(), plan.locked().count()), (1, 1));
+        assert_eq!(
+            plan.keeps,
+            [Keep { name: "stable".into(), reason: "locked for a test".into(), unlock: Some("unlock it".into()) }]
+        );
     }
 
     #[test]

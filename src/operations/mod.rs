@@ -22,6 +22,7 @@ pub mod repositories;
 pub mod search;
 pub mod tags;
 pub mod undo;
+pub mod usage;
 pub mod verify;
 
 pub use content::Content;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::inventory::Held;
 use crate::oci::{Digest, Repository, Tag};
 
 /// Version of the saved form; another one is refused.
@@ -20,6 +21,19 @@ pub struct Plan {
     pub made_at: Timestamp,
     /// One part a repository.
     pub repositories: Vec<RepositoryPlan>,
+    /// What could not be read, so that nothing goes there.
+    #[serde(default)]
+    pub failed: Vec<Unread>,
+}
+
+/// A repository, or a registry, that could not be read when a plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unread {
+    /// Which.
+    pub name: String,
+    /// Why.
+    pub message: String,
 }
 
 /// What goes and what stays in one repository.
@@ -157,12 +171,32 @@ pub struct Keep {
     pub name: String,
     /// The rule that kept it.
     pub reason: String,
+    /// How to unlock it, when it was asked for by name and the server holds on to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlock: Option<String>,
+}
+
+impl Keep {
+    /// Something that stays by a rule.
+    pub fn new(name: impl Into<String>, reason: impl Into<String>) -> Keep {
+        Keep { name: name.into(), reason: reason.into(), unlock: None }
+    }
+
+    /// Something that was asked for by name and stays, because the server holds on to it.
+    pub fn locked(name: impl Into<String>, held: &Held) -> Keep {
+        Keep { unlock: Some(held.hold.remedy.to_owned()), ..Keep::new(name, held.to_string()) }
+    }
 }
 
 impl RepositoryPlan {
     /// `registry/repository`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.registry, self.repository.0)
+    }
+
+    /// What was asked for by name and stays, because the server holds on to it.
+    pub fn locked(&self) -> impl Iterator<Item = &Keep> {
+        self.keeps.iter().filter(|keep| keep.unlock.is_some())
     }
 
     /// How many tags go, those of deleted manifests too.
@@ -230,6 +264,7 @@ mod tests {
                 warnings: vec![],
                 bytes: Some(7),
             }],
+            failed: vec![],
         };
         let text = serde_json::to_string(&plan).unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream, try_join};
 use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::filter::Filter;
 use super::image::{self, Summary};
 use super::{Content, Failure, Ticker};
 use crate::oci::{Descriptor, Digest, Repository, Selector, Tag};
-use crate::registry::{Error, ErrorKind, Registry, Result, TagEntry};
+use crate::registry::{Error, ErrorKind, Lock, Locks, Registry, Result, TagEntry};
 
 /// How many times as many tags are begun as requests run at once. They are handed over in order, so while the first of them is slow, the
 /// others must have something to go on with; how many requests really run is the connection's business.
@@ -111,6 +111,10 @@ pub struct ListedTag {
     pub pushed_at: Option<Timestamp>,
     /// When it was last pulled, where the server tells.
     pub pulled_at: Option<Timestamp>,
+    /// Whether the server refuses to delete it, where it tells.
+    pub locked: Option<bool>,
+    /// Why it is locked; also of one that can be deleted and only can't be moved.
+    pub lock_reason: Option<&'static str>,
 }
 
 /// A whole list.
@@ -129,7 +133,8 @@ pub struct Listing {
 /// Lists tags: all names first, then details of those that will be shown.
 pub async fn list(registry: &dyn Registry, repository: &Repository, query: &Query, tick: Ticker<'_>) -> Result<Listing> {
     let hidden = AtomicU64::new(0);
-    let mut entries: Vec<TagEntry> = names(registry, repository, query, &hidden).try_collect().await?;
+    let entries = names(registry, repository, query, &hidden).try_collect();
+    let (mut entries, locks): (Vec<TagEntry>, Locks) = try_join!(entries, locks(registry, repository, query))?;
     let sort = query.sort;
     if let Some(sort) = sort.filter(|sort| !sort.key.needs_details()) {
         sort_names(&mut entries, sort);
@@ -140,7 +145,7 @@ pub async fn list(registry: &dyn Registry, repository: &Repository, query: &Quer
     if let Some(limit) = query.limit.filter(|_| cut_early) {
         entries.truncate(limit);
     }
-    let resolver = Resolver::new(registry, repository, query);
+    let resolver = Resolver::new(registry, repository, query, locks);
     let total = entries.len() as u64;
     let mut tags = Vec::with_capacity(entries.len());
     let mut failed = Vec::new();
@@ -176,7 +181,7 @@ pub async fn stream(
     mut emit: impl FnMut(&[ListedTag]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Failure>> {
     let hidden = AtomicU64::new(0);
-    let resolver = Resolver::new(registry, repository, query);
+    let resolver = Resolver::new(registry, repository, query, locks(registry, repository, query).await?);
     let mut failed = Vec::new();
     let mut left = query.limit.unwrap_or(usize::MAX);
     // no more than are wanted, so that no page is asked for in vain
@@ -229,15 +234,21 @@ fn names<'a>(
     })
 }
 
+/// What is locked beside what the list tells, when details are wanted.
+async fn locks(registry: &dyn Registry, repository: &Repository, query: &Query) -> Result<Locks> {
+    if query.details { registry.locks(repository, false).await } else { Ok(Locks::default()) }
+}
+
 /// Finds out what tags point at.
 struct Resolver<'a> {
     content: Content<'a>,
+    locks: Locks,
     query: &'a Query,
 }
 
 impl<'a> Resolver<'a> {
-    fn new(registry: &'a dyn Registry, repository: &'a Repository, query: &'a Query) -> Resolver<'a> {
-        Resolver { content: Content::new(registry, repository), query }
+    fn new(registry: &'a dyn Registry, repository: &'a Repository, query: &'a Query, locks: Locks) -> Resolver<'a> {
+        Resolver { content: Content::new(registry, repository), locks, query }
     }
 
     /// Side by side, in the order that they came in. A failure of the listing itself has no name.
@@ -282,6 +293,7 @@ impl<'a> Resolver<'a> {
 
     /// `None`: it is not on the digest that was asked for, or went away since it was listed.
     async fn resolve(&self, entry: TagEntry) -> Result<Option<ListedTag>> {
+        let lock = self.locks.tag(&entry.name, entry.lock);
         let mut tag = ListedTag {
             reference: self.reference(&entry),
             name: entry.name,
@@ -294,6 +306,8 @@ impl<'a> Resolver<'a> {
             created_at: None,
             pushed_at: entry.pushed_at,
             pulled_at: entry.pulled_at,
+            locked: lock.map(|lock| lock.held().is_some()),
+            lock_reason: lock.and_then(Lock::why),
         };
         if !self.needs_requests() {
             return Ok(Some(tag));
@@ -389,6 +403,8 @@ pub struct ResolvedTag {
     pub pushed_at: Option<Timestamp>,
     /// When it was last pulled, where the listing says so.
     pub pulled_at: Option<Timestamp>,
+    /// Whether it is locked, where the listing says so.
+    pub lock: Option<Lock>,
 }
 
 /// Every tag of a repository with its digest. Tags whose manifest is gone are left out; anything else that can't be read is an
@@ -426,6 +442,7 @@ pub(super) fn resolve_each<'a>(
                     media_type: head.media_type,
                     pushed_at: entry.pushed_at,
                     pulled_at: entry.pulled_at,
+                    lock: entry.lock,
                 })),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(Err(tag)),
                 Err(error) => Err(error.on("look at", reference(registry, repository, &selector))),

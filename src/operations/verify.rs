@@ -262,6 +262,7 @@ mod tests {
             media_type: String::new(),
             pushed_at: None,
             pulled_at: None,
+            lock: None,
         });
         let broken = Inventory::from(Parts { tags: tags.collect(), nodes, ..Parts::default() });
         let found = decide(&broken, &BTreeSet::new(), &name);

@@ -148,11 +148,15 @@ impl Printer {
         self.write(out.as_bytes())
     }
 
+    /// How many columns a line may have; `None` where lines are not cut.
+    pub fn width(&self) -> Option<usize> {
+        self.settings.width.filter(|_| self.settings.format != Format::Wide)
+    }
+
     /// Shows a view to a person, or as CSV or names.
     pub fn view(&self, view: View) -> Result<(), ReportError> {
         let wide = self.settings.format == Format::Wide;
-        let layout =
-            Layout { width: self.settings.width.filter(|_| !wide), headers: self.settings.headers, colour: self.settings.colour };
+        let layout = Layout { width: self.width(), headers: self.settings.headers, colour: self.settings.colour };
         let out = match (self.settings.format, view) {
             (Format::Csv, View::Table(table)) => self.csv_table(&table)?,
             (Format::Csv, View::Document(document)) => {

@@ -53,7 +53,8 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     let mut used = 0;
     let mut out = String::new();
     for c in text.chars() {
-        used += c.width().unwrap_or(0);
+        // the selector makes the character before it a wide picture
+        used += if c == '\u{fe0f}' { 1 } else { c.width().unwrap_or(0) };
         if used + 1 > columns {
             break;
         }
@@ -81,6 +82,7 @@ mod tests {
         assert_eq!(truncate("hello", 5), "hello");
         assert_eq!(truncate("hello!", 5), "hell…");
         assert_eq!(truncate("日本語", 4), "日…");
+        assert_eq!(truncate("\u{1f56f}\u{fe0f}ab", 3), "\u{1f56f}\u{fe0f}…");
     }
 
     proptest! {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
+use regex::Regex;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -17,16 +18,22 @@ use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Repository, Tag, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
+use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
 use crate::transport::{Cursor, Login, LoginCall, Method};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
+const LOCKS: &str = "see what is locked in";
 const UNTAG: &str = "remove the tag";
 const DELETE_REPOSITORY: &str = "delete the repository";
 /// Where the API is for the registry's own host.
 const ADDRESS: &str = "https://hub.docker.com";
 const HOST: &str = "registry-1.docker.io";
+/// What a repository's setting does to the tags that it fits.
+const IMMUTABLE: Lock = Lock::Held(Hold {
+    why: "immutable by the settings of the repository at Docker Hub",
+    remedy: "change the repository's settings at Docker Hub: Settings, General, Tag mutability settings",
+});
 /// The most that Hub puts on a page.
 const PAGE: &str = "100";
 
@@ -70,6 +77,33 @@ struct Page<T> {
 #[derive(Deserialize)]
 struct Listed {
     name: String,
+}
+
+/// A repository by itself, which tells more than the list of them.
+#[derive(Deserialize)]
+struct Described {
+    #[serde(default, deserialize_with = "lenient")]
+    immutable_tags_settings: Option<Immutability>,
+}
+
+#[derive(Deserialize)]
+struct Immutability {
+    #[serde(default)]
+    enabled: bool,
+    /// Regular expressions.
+    #[serde(default, deserialize_with = "null_as_default")]
+    rules: Vec<String>,
+}
+
+impl Immutability {
+    /// An expression that can't be read here could fit any tag.
+    fn locks(self) -> Vec<(Option<Regex>, Lock)> {
+        let rules = self.rules.into_iter().map(|rule| (Regex::new(&rule).ok(), IMMUTABLE));
+        match self.enabled {
+            true => rules.chain([(None, Lock::Open)]).collect(),
+            false => vec![(None, Lock::Open)],
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -154,6 +188,14 @@ impl Provider for Dockerhub {
             |page: Page<Tagged>| page.results.into_iter().map(|tag| Keyed { key: tag.name.clone(), value: tag }).collect();
         let tags = api.list(first.query("page_size", PAGE), CURSOR, TAGS, v2.subject(repository, ""), entries);
         Some(Box::pin(tags.map_ok(|page| page.into_iter().map(entry).collect())))
+    }
+
+    async fn locks(&self, v2: &V2, repository: &Repository, _manifests: bool) -> Result<Locks> {
+        let subject = v2.subject(repository, "");
+        let api = self.api(v2, LOCKS, &subject)?;
+        let Some((namespace, name)) = repository.as_str().split_once('/') else { return Ok(Locks::default()) };
+        let described: Described = api.get(&format!("/v2/namespaces/{namespace}/repositories/{name}"), LOCKS, &subject).await?;
+        Ok(Locks { tags: described.immutable_tags_settings.map(Immutability::locks).unwrap_or_default(), ..Locks::default() })
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {

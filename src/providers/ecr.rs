@@ -23,17 +23,24 @@ use super::sigv4::{self, Signed, Signer};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, ServerError, V2, error, json as read_json};
 use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
+use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
 use crate::transport::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use crate::transport::{Answer, Cursor, Login, Method, Owner, Request, Sign, Unsigned};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
+const MANIFESTS: &str = "list the manifests of";
+const LOCKS: &str = "see what is locked in";
 const UNTAG: &str = "remove the tag";
 const DELETE: &str = "delete";
 const DELETE_REPOSITORY: &str = "delete the repository";
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+/// What immutability is to ECR: a tag is put once, until it is deleted (users' report: containers-roadmap#2179).
+const IMMUTABLE: Lock = Lock::Fixed(Hold {
+    why: "the tags of this repository of ECR can't be moved, only deleted",
+    remedy: "aws ecr put-image-tag-mutability --repository-name NAME --image-tag-mutability MUTABLE",
+});
 /// The most that ECR puts on a page.
 const PAGE: u32 = 1000;
 /// The only region in which the API of the public registry is.
@@ -121,6 +128,8 @@ struct Described {
     /// `public.ecr.aws/ALIAS/NAME` in the public registry.
     #[serde(default, deserialize_with = "lenient")]
     repository_uri: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    image_tag_mutability: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -272,6 +281,25 @@ impl Ecr {
         }
     }
 
+    fn images<'a>(&'a self, v2: &V2, repository: &Repository, status: &'static str, operation: &'static str) -> Pages<'a, Image> {
+        let (repository, subject) = (repository.clone(), v2.subject(repository, ""));
+        Box::pin(async_stream::try_stream! {
+            let name = self.name(&repository, operation, &subject).await?;
+            let mut document = json!({ "repositoryName": name, "maxResults": PAGE });
+            // the public registry has no such filter
+            if *self.service != PUBLIC {
+                document["filter"] = json!({ "tagStatus": status });
+            }
+            let entries = |page: Images| {
+                let keyed = page.image_details.into_iter();
+                keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
+            };
+            for await page in self.list("DescribeImages", document, operation, subject, entries) {
+                yield page?;
+            }
+        })
+    }
+
     fn list<'a, P: serde::de::DeserializeOwned + 'a, T: Send + 'a>(
         &'a self,
         target: &'static str,
@@ -316,22 +344,31 @@ impl Provider for Ecr {
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
-        let (repository, subject) = (repository.clone(), v2.subject(repository, ""));
-        let images: Pages<'a, Image> = Box::pin(async_stream::try_stream! {
-            let name = self.name(&repository, TAGS, &subject).await?;
-            let mut document = json!({ "repositoryName": name, "maxResults": PAGE });
-            if *self.service != PUBLIC {
-                document["filter"] = json!({ "tagStatus": "TAGGED" });
-            }
-            let entries = |page: Images| {
-                let keyed = page.image_details.into_iter();
-                keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
-            };
-            for await page in self.list("DescribeImages", document, TAGS, subject, entries) {
-                yield page?;
-            }
-        });
-        Some(Box::pin(images.map_ok(|page: Vec<Image>| page.into_iter().flat_map(tags_of).collect())))
+        let images = self.images(v2, repository, "TAGGED", TAGS);
+        Some(Box::pin(images.map_ok(|page| page.into_iter().flat_map(tags_of).collect())))
+    }
+
+    fn manifests<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, Digest>> {
+        let images = self.images(v2, repository, "ANY", MANIFESTS);
+        let digests = |page: Vec<Image>| page.iter().filter_map(|image| image.image_digest.as_deref()?.parse().ok()).collect();
+        Some(Box::pin(images.map_ok(digests)))
+    }
+
+    /// The public registry has no such rule. Repositories with exceptions to the rule are as good as unknown: the rule isn't worth a request that says which tags those are.
+    async fn locks(&self, v2: &V2, repository: &Repository, _manifests: bool) -> Result<Locks> {
+        if *self.service == PUBLIC {
+            return Ok(Locks::default());
+        }
+        let subject = v2.subject(repository, "");
+        let document = json!({ "repositoryNames": [repository.as_str()] });
+        let answer = self.call("DescribeRepositories", &document, LOCKS, &subject).await?;
+        let described: Repositories = read_json(&answer, LOCKS, &subject)?;
+        let lock = match described.repositories.first().and_then(|one| one.image_tag_mutability.as_deref()) {
+            Some("IMMUTABLE") => Some(IMMUTABLE),
+            Some("MUTABLE") => Some(Lock::Open),
+            _ => None,
+        };
+        Ok(Locks { tags: lock.map(|lock| (None, lock)).into_iter().collect(), ..Locks::default() })
     }
 
     /// With its last tag an image goes too; that is ECR's way.

@@ -19,11 +19,13 @@ use super::derived::google::{GoogleToken, is_json_key};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2, error, json};
-use crate::oci::{Repository, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
+use crate::oci::{Digest, Repository, media_type, null_as_default};
+use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
 use crate::transport::{Answer, Exchange, LIST_LIMIT, Listing, Login, Method, Scope, pages};
 
 const TAGS: &str = "list the tags of";
+const MANIFESTS: &str = "list the manifests of";
+const LOCKS: &str = "see what is locked in";
 const DELETE_REPOSITORY: &str = "delete the repository";
 /// Where the API is for the registry's own hosts.
 const ADDRESS: &str = "https://artifactregistry.googleapis.com";
@@ -31,6 +33,11 @@ const ADDRESS: &str = "https://artifactregistry.googleapis.com";
 const HOSTS: &str = "-docker.pkg.dev";
 /// The user name that goes with an OAuth2 access token.
 const OAUTH: &str = "oauth2accesstoken";
+/// What a repository's setting does to all of its tags.
+const IMMUTABLE: Lock = Lock::Held(Hold {
+    why: "its repository in Artifact Registry has immutable tags",
+    remedy: "gcloud artifacts repositories update REPOSITORY --location LOCATION --no-immutable-tags",
+});
 /// How many tags to ask for at once.
 const PAGE: usize = 1000;
 
@@ -79,6 +86,22 @@ struct Manifest {
     time_uploaded_ms: Option<String>,
 }
 
+/// A repository in Google's sense: a group of images.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Group {
+    #[serde(default, deserialize_with = "lenient")]
+    docker_config: Option<DockerConfig>,
+}
+
+/// What is false is left out.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DockerConfig {
+    #[serde(default)]
+    immutable_tags: bool,
+}
+
 /// Work that goes on after the answer.
 #[derive(Deserialize)]
 struct Operation {
@@ -95,6 +118,15 @@ struct Status {
     message: Option<String>,
 }
 
+impl Gar {
+    /// Where the API has the repository, in Google's sense, that an image is in.
+    fn group(&self, image: &Repository) -> Option<String> {
+        let mut parts = image.as_str().split('/');
+        let (project, group) = (parts.next()?, parts.next()?);
+        Some(format!("/v1/projects/{project}/locations/{}/repositories/{group}", self.location.as_ref()?))
+    }
+}
+
 #[async_trait]
 impl Provider for Gar {
     fn capabilities(&self, v2: Capabilities) -> Capabilities {
@@ -105,15 +137,22 @@ impl Provider for Gar {
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
+        Some(list(v2, repository, TAGS, entries, |tag: &TagEntry| tag.name.as_str()))
+    }
+
+    /// Google's list of tags names the manifests without one too.
+    fn manifests<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, Digest>> {
+        let digests = |list: TagList| list.manifest.into_keys().filter_map(|digest| digest.parse().ok()).collect();
+        Some(list(v2, repository, MANIFESTS, digests, Digest::as_str))
+    }
+
+    /// Google's API says whether the tags of a repository are immutable, all of them or none.
+    async fn locks(&self, v2: &V2, repository: &Repository, _manifests: bool) -> Result<Locks> {
         let subject = v2.subject(repository, "");
-        let request = v2.client().request(Method::GET, &format!("/v2/{repository}/tags/list")).limit(LIST_LIMIT);
-        let request = request.scope(Scope::repository(repository.as_str(), &["pull"]));
-        let read = move |answer: &Answer| match answer.status.is_success() {
-            true => json(answer, TAGS, &subject).map(entries),
-            false => Err(error(answer, TAGS, subject.as_str())),
-        };
-        let listing = Listing { request, page_size: Some(PAGE) };
-        Some(pages(v2.client(), listing, read, |tag: &TagEntry| tag.name.as_str()).boxed())
+        let (Some(api), Some(path)) = (&self.api, self.group(repository)) else { return Err(nowhere(LOCKS, &subject, v2.name())) };
+        let group: Group = api.get(&path, LOCKS, &subject).await?;
+        let immutable = group.docker_config.is_some_and(|config| config.immutable_tags);
+        Ok(Locks { tags: vec![(None, if immutable { IMMUTABLE } else { Lock::Open })], ..Locks::default() })
     }
 
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {
@@ -171,6 +210,24 @@ impl Provider for Gar {
             _ => error,
         }
     }
+}
+
+/// The pages of `tags/list`, of which Google says more than the specification asks for.
+fn list<'a, T: Send + 'a>(
+    v2: &'a V2,
+    repository: &Repository,
+    operation: &'static str,
+    entries: fn(TagList) -> Vec<T>,
+    key: fn(&T) -> &str,
+) -> Pages<'a, T> {
+    let subject = v2.subject(repository, "");
+    let request = v2.client().request(Method::GET, &format!("/v2/{repository}/tags/list")).limit(LIST_LIMIT);
+    let request = request.scope(Scope::repository(repository.as_str(), &["pull"]));
+    let read = move |answer: &Answer| match answer.status.is_success() {
+        true => json(answer, operation, &subject).map(entries),
+        false => Err(error(answer, operation, subject.as_str())),
+    };
+    pages(v2.client(), Listing { request, page_size: Some(PAGE) }, read, key).boxed()
 }
 
 fn entries(list: TagList) -> Vec<TagEntry> {

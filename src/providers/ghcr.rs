@@ -20,6 +20,7 @@ use crate::transport::{Cursor, Login, Method, Request};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
+const MANIFESTS: &str = "list the manifests of";
 const UNTAG: &str = "remove the tag";
 const DELETE: &str = "delete";
 const DELETE_REPOSITORY: &str = "delete the repository";
@@ -181,6 +182,11 @@ impl Provider for Ghcr {
                 yield page?;
             }
         })
+    }
+
+    fn manifests<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, Digest>> {
+        let digests = |page: Vec<PackageVersion>| page.iter().filter_map(|version| version.name.parse().ok()).collect();
+        Some(Box::pin(self.versions(v2, repository, MANIFESTS).map_ok(digests)))
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {

@@ -5,6 +5,7 @@
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
+use regex::Regex;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 use url::Url;
@@ -15,12 +16,18 @@ use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
 use crate::oci::Repository;
-use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support};
+use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Registry, Result, Support};
 use crate::transport::header::HeaderName;
 use crate::transport::{Cursor, Login, Method, Owner};
 
 const LIST: &str = "list the repositories of";
+const LOCKS: &str = "see what is locked in";
 const DELETE_REPOSITORY: &str = "delete the repository";
+/// What a rule does that names no role which may change the tags that it fits.
+const IMMUTABLE: Lock = Lock::Held(Hold {
+    why: "immutable by a rule of the project in GitLab",
+    remedy: "delete the project's rule in GitLab: Settings, Packages and registries, Container registry",
+});
 /// The most that GitLab puts on a page.
 const PAGE: &str = "100";
 /// An image may be so many parts below its project: `group/project/a/b`.
@@ -62,6 +69,25 @@ struct Listed {
     path: String,
     #[serde(default, deserialize_with = "lenient")]
     status: Option<String>,
+}
+
+/// A rule that protects tags. GitLab has two kinds: one names the roles that may change a tag, the other none.
+#[derive(Deserialize)]
+struct Rule {
+    tag_name_pattern: String,
+    #[serde(default)]
+    minimum_access_level_for_push: Option<String>,
+    #[serde(default)]
+    minimum_access_level_for_delete: Option<String>,
+}
+
+impl Rule {
+    /// Which role somebody has is not known here, so a rule that asks for one is left to the server. An expression that can't be read
+    /// here could fit any tag.
+    fn lock(self) -> Option<(Option<Regex>, Lock)> {
+        let for_nobody = self.minimum_access_level_for_push.is_none() && self.minimum_access_level_for_delete.is_none();
+        for_nobody.then(|| (Regex::new(&self.tag_name_pattern).ok(), IMMUTABLE))
+    }
 }
 
 const CURSOR: Cursor = Cursor::Number { parameter: "page", more: None };
@@ -181,6 +207,15 @@ impl Provider for Gitlab {
                 }
             }
         })
+    }
+
+    /// Rules are the project's, and older versions have none.
+    async fn locks(&self, v2: &V2, repository: &Repository, _manifests: bool) -> Result<Locks> {
+        let Some(found) = self.find(v2, repository, LOCKS).await? else { return Ok(Locks::default()) };
+        let api = self.api(v2, LOCKS).await?;
+        let path = format!("/v4/projects/{}/registry/protection/tag/rules", found.project_id);
+        let rules: Vec<Rule> = api.get(&path, LOCKS, &v2.subject(repository, "")).await?;
+        Ok(Locks { tags: rules.into_iter().filter_map(Rule::lock).collect(), ..Locks::default() })
     }
 
     /// GitLab does it later; until then the repository is there and marked.

@@ -12,17 +12,23 @@ use super::api::{Api, Keyed, date, lenient};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
-use crate::oci::{Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Ping, Registry, Result, Support, TagEntry};
+use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
+use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Ping, Registry, Result, Support, TagEntry};
 use crate::transport::header::HeaderName;
 use crate::transport::{Cursor, Login, Method, Request};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
+const MANIFESTS: &str = "list the manifests of";
 const UNTAG: &str = "remove the tag";
 const DELETE_REPOSITORY: &str = "delete the repository";
 /// The most that Harbor puts on a page.
 const PAGE: &str = "100";
+/// What a project's rule of immutability does: such a tag is neither deleted nor moved.
+const IMMUTABLE: Lock = Lock::Held(Hold {
+    why: "immutable by a rule of the project in Harbor",
+    remedy: "change the project's rules in Harbor: Policy, Tag Immutability",
+});
 /// Says that a project is meant by its name, also when that is a number.
 const BY_NAME: HeaderName = HeaderName::from_static("x-is-resource-name");
 
@@ -49,6 +55,17 @@ struct Harbor {
 }
 
 impl Harbor {
+    fn artifacts<'a>(&'a self, v2: &'a V2, repository: &Repository, operation: &'static str) -> Option<Pages<'a, Artifact>> {
+        let path = path(repository)?;
+        let first = self.api.request(Method::GET, &format!("{path}/artifacts")).header(BY_NAME, "true");
+        // without the second, Harbor says of every tag that it is not immutable
+        let first = first.query("with_tag", "true").query("with_immutable_status", "true");
+        let first = first.query("page", "1").query("page_size", PAGE);
+        let cursor = Cursor::Number { parameter: "page", more: None };
+        let entries = |page: Vec<Artifact>| page.into_iter().map(|value| Keyed { key: value.digest.clone(), value }).collect();
+        Some(self.api.list(first, cursor, operation, v2.subject(repository, ""), entries))
+    }
+
     fn deletion(&self, path: &str) -> Request {
         self.api.request(Method::DELETE, path).header(BY_NAME, "true")
     }
@@ -81,6 +98,8 @@ struct Tagged {
     push_time: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pull_time: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    immutable: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -115,13 +134,14 @@ impl Provider for Harbor {
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
-        let path = path(repository)?;
-        let first = self.api.request(Method::GET, &format!("{path}/artifacts")).header(BY_NAME, "true");
-        let first = first.query("with_tag", "true").query("page", "1").query("page_size", PAGE);
-        let cursor = Cursor::Number { parameter: "page", more: None };
-        let entries = |page: Vec<Artifact>| page.into_iter().map(|value| Keyed { key: value.digest.clone(), value }).collect();
-        let artifacts = self.api.list(first, cursor, TAGS, v2.subject(repository, ""), entries);
+        let artifacts = self.artifacts(v2, repository, TAGS)?;
         Some(Box::pin(artifacts.map_ok(|page| page.into_iter().flat_map(tags_of).collect())))
+    }
+
+    /// Those that an index lists are left to it.
+    fn manifests<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, Digest>> {
+        let artifacts = self.artifacts(v2, repository, MANIFESTS)?;
+        Some(Box::pin(artifacts.map_ok(|page| page.iter().filter_map(|artifact| artifact.digest.parse().ok()).collect())))
     }
 
     async fn untag(&self, v2: &V2, repository: &Repository, tag: &Tag) -> Result<bool> {
@@ -166,6 +186,7 @@ fn tags_of(artifact: Artifact) -> impl Iterator<Item = TagEntry> {
         size: size.filter(|_| manifest_media_type.as_deref().is_some_and(media_type::is_image)),
         pushed_at: date(tag.push_time.as_deref()).or(date(push_time.as_deref())),
         pulled_at: date(tag.pull_time.as_deref()).or(date(pull_time.as_deref())),
+        lock: tag.immutable.map(|immutable| if immutable { IMMUTABLE } else { Lock::Open }),
         ..TagEntry::named(tag.name)
     })
 }

@@ -13,12 +13,13 @@ use super::api::{Api, Keyed, date, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
-use crate::oci::{Repository, null_as_default};
+use crate::oci::{Digest, Repository, null_as_default};
 use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
 use crate::transport::{Cursor, Login, Method};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
+const MANIFESTS: &str = "list the manifests of";
 const DELETE_REPOSITORY: &str = "delete the repository";
 /// Where the API is for the registry's own hosts.
 const ADDRESS: &str = "https://api.ionos.com/containerregistries";
@@ -123,6 +124,21 @@ impl Ionos {
         let id = self.id.get_or_try_init(find).await?;
         Ok((api, id))
     }
+
+    fn artifacts<'a>(&'a self, v2: &'a V2, repository: &Repository, operation: &'static str) -> Pages<'a, Artifact> {
+        let repository = repository.clone();
+        Box::pin(async_stream::try_stream! {
+            let (api, id) = self.registry(v2, operation).await?;
+            let path = format!("/registries/{id}/repositories/{}/artifacts", escaped(repository.as_str()));
+            let first = api.request(Method::GET, &path).query("limit", PAGE);
+            let entries = |page: Items<Artifact>| {
+                page.items.into_iter().map(|artifact| Keyed { key: artifact.properties.digest.clone(), value: artifact }).collect()
+            };
+            for await page in api.list(first, OFFSET, operation, v2.subject(&repository, ""), entries) {
+                yield page?;
+            }
+        })
+    }
 }
 
 #[async_trait]
@@ -149,18 +165,15 @@ impl Provider for Ionos {
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
-        let repository = repository.clone();
-        Some(Box::pin(async_stream::try_stream! {
-            let (api, id) = self.registry(v2, TAGS).await?;
-            let path = format!("/registries/{id}/repositories/{}/artifacts", escaped(repository.as_str()));
-            let first = api.request(Method::GET, &path).query("limit", PAGE);
-            let entries = |page: Items<Artifact>| {
-                page.items.into_iter().map(|artifact| Keyed { key: artifact.properties.digest.clone(), value: artifact }).collect()
-            };
-            for await page in api.list(first, OFFSET, TAGS, v2.subject(&repository, ""), entries) {
-                yield page?.into_iter().flat_map(tags_of).collect::<Vec<_>>();
-            }
-        }))
+        let artifacts = self.artifacts(v2, repository, TAGS);
+        Some(Box::pin(artifacts.map_ok(|page| page.into_iter().flat_map(tags_of).collect())))
+    }
+
+    fn manifests<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, Digest>> {
+        self.api.as_ref()?;
+        let artifacts = self.artifacts(v2, repository, MANIFESTS);
+        let digests = |page: Vec<Artifact>| page.iter().filter_map(|artifact| artifact.properties.digest.parse().ok()).collect();
+        Some(Box::pin(artifacts.map_ok(digests)))
     }
 
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {

@@ -6,7 +6,7 @@ use futures_util::stream::BoxStream;
 use super::Place;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Digest, Repository, Tag};
-use crate::registry::{Capabilities, Error, Ping, Registry, Result, TagEntry};
+use crate::registry::{Capabilities, Error, Locks, Ping, Registry, Result, TagEntry};
 
 /// Pages of a list.
 pub(super) type Pages<'a, T> = BoxStream<'a, Result<Vec<T>>>;
@@ -41,6 +41,16 @@ pub(super) trait Provider: Send + Sync {
     /// is asked instead.
     fn tags<'a>(&'a self, _v2: &'a V2, _repository: &Repository) -> Option<Pages<'a, TagEntry>> {
         None
+    }
+
+    /// The manifests of a repository, tagged or not, where something lists them.
+    fn manifests<'a>(&'a self, _v2: &'a V2, _repository: &Repository) -> Option<Pages<'a, Digest>> {
+        None
+    }
+
+    /// What is locked in a repository beside what its list of tags says.
+    async fn locks(&self, _v2: &V2, _repository: &Repository, _manifests: bool) -> Result<Locks> {
+        Ok(Locks::default())
     }
 
     /// Takes one tag away.

@@ -14,7 +14,7 @@ use super::provider::{Pages, Provider, Vendor};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
+use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Registry, Result, Support, TagEntry};
 use crate::transport::{Cursor, Login, Method};
 
 const LIST: &str = "list the repositories of";
@@ -23,6 +23,11 @@ const UNTAG: &str = "remove the tag";
 const DELETE_REPOSITORY: &str = "delete the repository";
 /// The most that Quay puts on a page.
 const PAGE: &str = "100";
+/// A tag that was marked, or that a policy of its organisation or repository fits.
+const IMMUTABLE: Lock = Lock::Held(Hold {
+    why: "immutable in Quay",
+    remedy: "make the tag mutable in Quay, or change the immutability policy of its repository or organisation",
+});
 /// The user name that goes with an OAuth application token.
 const OAUTH: &str = "$oauthtoken";
 
@@ -78,6 +83,8 @@ struct Tagged {
     size: Option<u64>,
     #[serde(default, deserialize_with = "lenient")]
     start_ts: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    immutable: Option<bool>,
 }
 
 #[async_trait]
@@ -144,6 +151,7 @@ fn entry(tag: Tagged) -> TagEntry {
         media_type: index.then(|| media_type::OCI_INDEX.to_owned()),
         size: tag.size.filter(|_| !index),
         pushed_at: tag.start_ts.and_then(|seconds| Timestamp::from_second(seconds).ok()),
+        lock: tag.immutable.map(|immutable| if immutable { IMMUTABLE } else { Lock::Open }),
         ..TagEntry::named(tag.name)
     }
 }

@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 use super::provider::{Pages, Provider};
 use crate::distribution::V2;
 use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
-use crate::registry::{BlobStream, Capabilities, Error, ErrorKind, Ping, Referrers, Registry, Result, Support, TagEntry};
+use crate::registry::{BlobStream, Capabilities, Error, ErrorKind, Locks, Ping, Referrers, Registry, Result, Support, TagEntry};
 
 /// A v2 registry with its vendor's ways.
 pub(super) struct Remote {
@@ -97,6 +97,11 @@ fn is_about_who_asks(kind: ErrorKind) -> bool {
     )
 }
 
+/// Whether a server that answers has nothing to say, at least to this credential.
+fn is_no_answer(kind: ErrorKind) -> bool {
+    is_about_who_asks(kind) || matches!(kind, ErrorKind::Protocol | ErrorKind::Invalid | ErrorKind::Conflict)
+}
+
 #[async_trait]
 impl Registry for Remote {
     fn name(&self) -> &str {
@@ -130,6 +135,21 @@ impl Registry for Remote {
         match self.provider.tags(&self.v2, repository) {
             Some(pages) => or_v2(self, pages, self.v2.tags(repository)),
             None => self.v2.tags(repository),
+        }
+    }
+
+    fn manifests(&self, repository: &Repository) -> Option<BoxStream<'_, Result<Vec<Digest>>>> {
+        let pages = self.provider.manifests(&self.v2, repository)?;
+        Some(Box::pin(pages.map_err(|error| self.provider.judge(error))))
+    }
+
+    async fn locks(&self, repository: &Repository, manifests: bool) -> Result<Locks> {
+        match self.provider.locks(&self.v2, repository, manifests).await {
+            Err(error) if is_no_answer(error.kind()) => {
+                tracing::debug!("{error}; what is locked stays unknown");
+                Ok(Locks::default())
+            }
+            other => other,
         }
     }
 

@@ -7,6 +7,7 @@
 mod capability;
 mod error;
 mod kind;
+mod lock;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,9 +20,10 @@ use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
 pub use capability::{Capabilities, Support};
 pub use error::{Error, ErrorKind, Result};
 pub use kind::Kind;
+pub use lock::{Hold, Lock, Locks};
 
 /// A tag as listed. Vendors that tell more than the name fill the rest in; plain v2 servers don't.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagEntry {
     /// The name as the server wrote it: usually a valid [`Tag`], but a hostile or odd server may send anything.
     pub name: String,
@@ -37,6 +39,8 @@ pub struct TagEntry {
     pub pushed_at: Option<Timestamp>,
     /// When it was last pulled, where the listing says so.
     pub pulled_at: Option<Timestamp>,
+    /// Whether it is locked, where the listing says so.
+    pub lock: Option<Lock>,
 }
 
 impl TagEntry {
@@ -50,6 +54,7 @@ impl TagEntry {
             size: None,
             pushed_at: None,
             pulled_at: None,
+            lock: None,
         }
     }
 }
@@ -150,6 +155,18 @@ pub trait Registry: Send + Sync {
     /// The tags of a repository, page after page in the server's order. A repository without tags gives no item or an empty one; one
     /// that the server doesn't know is [`ErrorKind::NotFound`].
     fn tags(&self, repository: &Repository) -> BoxStream<'_, Result<Vec<TagEntry>>>;
+
+    /// The manifests of a repository, tagged or not, page after page; those that an index lists may be left to the index. `None` where the
+    /// server has no list of them, as `/v2/` alone hasn't.
+    fn manifests(&self, _repository: &Repository) -> Option<BoxStream<'_, Result<Vec<Digest>>>> {
+        None
+    }
+
+    /// What is locked in a repository beside what its list of tags says; single manifests only if they are asked for, because that is a
+    /// list of its own. Who may not ask is told nothing: the server refuses anyway what it holds on to.
+    async fn locks(&self, _repository: &Repository, _manifests: bool) -> Result<Locks> {
+        Ok(Locks::default())
+    }
 
     /// The descriptor of a manifest, without its content where the server allows.
     async fn head(&self, repository: &Repository, selector: &Selector) -> Result<Descriptor>;

@@ -13,7 +13,7 @@ use super::args::{DestroyArgs, TargetArgs};
 use super::destroy::{self, Way};
 use super::{Context, Exit, Refusal, series, verify};
 use crate::duration::Duration;
-use crate::operations::plan::{Plan, VERSION};
+use crate::operations::plan::{Plan, RepositoryPlan, VERSION};
 use crate::output::{View, units};
 use limits::LimitArgs;
 use reading::{Pruned, Reading};
@@ -107,12 +107,13 @@ fn carry_out(
     until: Option<Instant>,
     context: &Context,
 ) -> anyhow::Result<Exit> {
-    let plan = Plan { version: VERSION, made_at: context.now, repositories: pruned.plans().cloned().collect() };
+    let repositories = pruned.plans().cloned().collect();
+    let plan = Plan { version: VERSION, made_at: context.now, repositories, failed: pruned.failed.clone() };
     show(&plan, &pruned, args, context)?;
     tell_unread(&pruned, context);
     let exit = pruned.exit();
-    if args.dry_run || plan.is_empty() && args.plan.is_none() {
-        if args.dry_run && !plan.is_empty() {
+    if args.dry_run {
+        if !plan.is_empty() {
             context.printer.note("This is a plan, nothing has changed. Apply it with --yes, or save it with --plan FILE.");
             if let Err(refusal) = limits.check(&pruned) {
                 context.printer.warn(format!("this would be refused: {refusal}"));
@@ -125,7 +126,7 @@ fn carry_out(
         destroy::save(&plan, path, context)?;
         return Ok(exit);
     }
-    if !args.yes {
+    if !args.yes && !plan.is_empty() {
         limits.confirm(&pruned, &plan)?;
     }
     let way = Way { yes: true, saved: !args.yes, no_undo: args.undo.no_undo, until };
@@ -142,8 +143,9 @@ fn show(plan: &Plan, pruned: &Pruned, args: &DestroyArgs, context: &Context) -> 
         }
     } else {
         let alone = plan.repositories.len() == 1;
-        let shown: Vec<_> = plan.repositories.iter().filter(|part| alone || !part.steps.is_empty()).collect();
-        let mut text: String = shown.iter().map(|part| series::text(part)).collect();
+        let says = |part: &&RepositoryPlan| !part.steps.is_empty() || alone && !part.keeps.is_empty();
+        let shown: Vec<_> = plan.repositories.iter().filter(says).collect();
+        let mut text: String = shown.iter().map(|part| series::text(part, context.printer.width())).collect();
         if shown.len() > 1 {
             let bytes = shown.iter().try_fold(0_u64, |sum, part| Some(sum.saturating_add(part.bytes?)));
             let (tags, manifests) = (shown.iter().map(|part| part.tags()).sum(), shown.iter().map(|part| part.manifests()).sum());

@@ -12,6 +12,7 @@ use crate::cli::{Context, Exit, Refusal};
 use crate::oci::Repository;
 use crate::operations::delete::Place;
 use crate::operations::filter::Filter;
+use crate::operations::plan::Unread;
 use crate::operations::prune::{self, Exclusions, Policy};
 use crate::operations::repositories::{self, Query};
 use crate::registry::{ErrorKind, Registry};
@@ -35,8 +36,12 @@ pub(super) struct Pruned {
     pub sizes: Vec<Size>,
     /// The repositories of which nothing is deleted, and why.
     pub failed: Vec<Unread>,
+    /// How the command would end if one of these were all, in the same order.
+    pub exits: Vec<Exit>,
     /// How many repositories no rule is for.
     pub without_rule: usize,
+    /// Whether the rules look at anything.
+    matches: bool,
 }
 
 /// How much of a repository goes.
@@ -46,16 +51,6 @@ pub(super) struct Size {
     pub items: usize,
     /// More than half of its tags.
     pub most: bool,
-}
-
-/// A repository that could not be read, or was not come to.
-pub(super) struct Unread {
-    /// The repository, or the registry that would not list them.
-    pub name: String,
-    /// Why.
-    pub message: String,
-    /// How the command would end if this were all.
-    pub exit: Exit,
 }
 
 impl Pruned {
@@ -72,18 +67,19 @@ impl Pruned {
 
     /// How the command ends if all that can be done is done.
     pub fn exit(&self) -> Exit {
-        let exits: Vec<Exit> = self.failed.iter().map(|failure| failure.exit).collect();
-        exit_of_failed(&exits, self.prepared.len())
+        exit_of_failed(&self.exits, self.prepared.len())
     }
 
     fn fail(&mut self, name: String, error: &anyhow::Error) {
         let (exit, message) = explain(error).in_a_line();
-        self.failed.push(Unread { name, message, exit });
+        self.failed.push(Unread { name, message });
+        self.exits.push(exit);
     }
 
     fn out_of_time(&mut self, name: String) {
         let message = "the time limit was over before all of it was read; run it again to go on".to_owned();
-        self.failed.push(Unread { name, message, exit: Exit::Partial });
+        self.failed.push(Unread { name, message });
+        self.exits.push(Exit::Partial);
     }
 }
 
@@ -103,6 +99,12 @@ impl Reading {
         let nothing = pruned.prepared.is_empty() && pruned.failed.is_empty() && pruned.without_rule > 0;
         if nothing && parts.iter().any(|part| part.repositories.is_some()) {
             return Err(super::no_rule());
+        }
+        // an expression where a glob belongs cleans up nothing, for years (ARO-HCP#6147)
+        let glob = self.rule.as_ref().and_then(|rule| rule.matching.as_ref());
+        if let Some(glob) = glob.filter(|_| !pruned.matches && !pruned.prepared.is_empty()) {
+            let message = format!("no tag fits --match '{glob}': it is a glob, and has to fit the whole tag");
+            context.printer.warn(message);
         }
         Ok(pruned)
     }
@@ -133,6 +135,7 @@ impl Reading {
             }
             match self.plan(part, &repository, &policy, context) {
                 Ok(Some(planned)) => {
+                    pruned.matches |= planned.matches || planned.tags == 0;
                     pruned.sizes.push(Size { items: planned.items, most: planned.takes_most() });
                     pruned.prepared.push(Prepared { registry: Arc::clone(&part.opened.registry), plan: planned.plan });
                 }

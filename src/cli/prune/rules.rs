@@ -48,7 +48,7 @@ pub struct RuleArgs {
     /// Delete only what was not pulled for this long, where the server tells
     #[arg(long, value_name = "DURATION")]
     not_pulled_for: Option<Duration>,
-    /// Delete manifests that no tag leads to, as far as the server shows them: /v2/ alone has no list of them
+    /// Delete manifests that no tag leads to, where the vendor's own API lists them; /v2/ alone has no such list
     #[arg(long)]
     untagged: bool,
     /// Delete signatures and the like whose image is gone

@@ -14,7 +14,7 @@ use super::{Args, finish};
 use crate::catalogue::{Catalogue, Entry, Name, State};
 use crate::cli::args::DestroyArgs;
 use crate::cli::error::{exit_of_failed, explain};
-use crate::cli::{Context, Exit, Refusal};
+use crate::cli::{Context, Exit, Refusal, destroy};
 use crate::files::{Guarded, Place};
 
 /// What is known of the last run of an entry.
@@ -40,7 +40,9 @@ pub(super) fn scheduled(args: &Args, until: Option<Instant>, context: &Context) 
         catalogue.usable(name)?;
         with_rules(name, entry)?;
     }
-    run(entries.into_iter().map(|(name, _)| name), &catalogue, args, until, false, context)
+    let alone = entries.len() == 1;
+    let run = Unattended { args, until, alone, only_due: false };
+    run.all(entries.into_iter().map(|(name, _)| name), &catalogue, context)
 }
 
 /// Runs the entries whose schedule says so, each at most once a slot.
@@ -64,6 +66,8 @@ pub(super) fn due(args: &Args, until: Option<Instant>, context: &Context) -> any
     } else {
         entries = catalogue.entries().filter(|(_, entry)| entry.state == State::Active && !entry.retention.is_empty()).collect();
     }
+    // those that aren't due today are in play tomorrow
+    let alone = entries.len() == 1;
     let due: Vec<&Name> = entries
         .into_iter()
         .filter(|(name, entry)| is_due(name, entry, context).unwrap_or_else(|| entry.garbage_collection_schedule.is_some()))
@@ -71,9 +75,9 @@ pub(super) fn due(args: &Args, until: Option<Instant>, context: &Context) -> any
         .collect();
     if due.is_empty() {
         context.printer.note("nothing is due");
-        return Ok(Exit::Done);
+        return destroy::nothing(Vec::new(), context);
     }
-    run(due.into_iter(), &catalogue, args, until, true, context)
+    Unattended { args, until, alone, only_due: true }.all(due.into_iter(), &catalogue, context)
 }
 
 /// Whether a slot is over that no run began after, as far as can be seen without a lock.
@@ -89,58 +93,69 @@ fn since(record: Option<Record>, entry: &Entry) -> Option<Timestamp> {
     record.map(|record| record.began_at).or_else(|| entry.updated_at.or(entry.created_at))
 }
 
-fn run<'a>(
-    names: impl Iterator<Item = &'a Name>,
-    catalogue: &Catalogue,
-    args: &Args,
+/// How entries are run.
+struct Unattended<'a> {
+    args: &'a Args,
     until: Option<Instant>,
+    /// Whether no other registry than one is in play.
+    alone: bool,
+    /// Only those of which a slot is over.
     only_due: bool,
-    context: &Context,
-) -> anyhow::Result<Exit> {
-    let (mut exits, mut done) = (Vec::new(), 0);
-    for name in names {
-        let entry = catalogue.get(name.as_str()).expect("the name came from this catalogue");
-        // a look at the plan is no run
-        let counts = !args.destroy.dry_run;
-        if counts && !begin(name, entry, only_due, context)? {
-            continue;
-        }
-        let exit = match one(name, args, until, context) {
-            Ok(exit) => exit,
-            Err(error) => {
-                let (exit, message) = explain(&error).in_a_line();
-                if exit == Exit::Interrupted {
-                    return Err(error);
-                }
-                context.printer.failed(format!("{name}: {message}"));
-                exit
-            }
-        };
-        if counts {
-            end(name, entry, exit, context);
-        }
-        match exit {
-            Exit::Done => done += 1,
-            failed => exits.push(failed),
-        }
-        if exit == Exit::Credential {
-            context.printer.hint("a timer can't unlock a keyring. These need no desktop:");
-            context.printer.hint(format!("regctl login {name} --store encrypted-file, with REGCTL_PASSPHRASE_FILE"));
-            context.printer.hint(format!("regctl update {name} --credential env, or --credential-command"));
-        }
-    }
-    Ok(exit_of_failed(&exits, done))
 }
 
-/// One entry, by its own rules.
-fn one(name: &Name, args: &Args, until: Option<Instant>, context: &Context) -> anyhow::Result<Exit> {
-    let parts = context.open_parts(&args.target, &[name.to_string()])?;
-    let reading = Reading { rule: None, exclusions: args.rules.exclusions()?, until };
-    let pruned = reading.read(parts, context)?;
-    let hit = pruned.failed.iter().find(|failure| failure.exit == Exit::Credential).map(|failure| failure.exit);
-    let destroy = DestroyArgs { yes: !args.destroy.dry_run, ..args.destroy.clone() };
-    let exit = finish(pruned, args, &destroy, until, context)?;
-    Ok(hit.filter(|_| exit != Exit::Done).unwrap_or(exit))
+impl Unattended<'_> {
+    fn all<'a>(&self, names: impl Iterator<Item = &'a Name>, catalogue: &Catalogue, context: &Context) -> anyhow::Result<Exit> {
+        let (mut exits, mut done) = (Vec::new(), 0);
+        for name in names {
+            let entry = catalogue.get(name.as_str()).expect("the name came from this catalogue");
+            // its slot stays free for a run that has time
+            if self.until.is_some_and(|until| Instant::now() >= until) {
+                context.printer.failed(format!("{name}: not begun, the time limit is over"));
+                exits.push(Exit::Partial);
+                continue;
+            }
+            // a look at the plan is no run
+            let counts = !self.args.destroy.dry_run;
+            if counts && !begin(name, entry, self.only_due, context)? {
+                continue;
+            }
+            let exit = match self.one(name, context) {
+                Ok(exit) => exit,
+                Err(error) => {
+                    let (exit, message) = explain(&error).in_a_line();
+                    if exit == Exit::Interrupted {
+                        return Err(error);
+                    }
+                    context.printer.failed(format!("{name}: {message}"));
+                    exit
+                }
+            };
+            if counts {
+                end(name, entry, exit, context);
+            }
+            match exit {
+                Exit::Done => done += 1,
+                failed => exits.push(failed),
+            }
+            if exit == Exit::Credential {
+                context.printer.hint("a timer can't unlock a keyring. These need no desktop:");
+                context.printer.hint(format!("regctl login {name} --store encrypted-file, with REGCTL_PASSPHRASE_FILE"));
+                context.printer.hint(format!("regctl update {name} --credential env, or --credential-command"));
+            }
+        }
+        Ok(exit_of_failed(&exits, done))
+    }
+
+    /// One entry, by its own rules.
+    fn one(&self, name: &Name, context: &Context) -> anyhow::Result<Exit> {
+        let part = context.open_entry(&self.args.target, name, self.alone)?;
+        let reading = Reading { rule: None, exclusions: self.args.rules.exclusions()?, until: self.until };
+        let pruned = reading.read(vec![part], context)?;
+        let refused = pruned.exits.contains(&Exit::Credential);
+        let destroy = DestroyArgs { yes: !self.args.destroy.dry_run, ..self.args.destroy.clone() };
+        let exit = finish(pruned, self.args, &destroy, self.until, context)?;
+        Ok(if refused && exit != Exit::Done { Exit::Credential } else { exit })
+    }
 }
 
 fn entries<'a>(catalogue: &'a Catalogue, names: &[String]) -> anyhow::Result<Vec<(&'a Name, &'a Entry)>> {

@@ -42,8 +42,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let references = read_references(args)?;
     let reach = Reach { with_siblings: args.with_siblings, via_placeholder: args.via_placeholder };
     let mut groups: Vec<(crate::cli::Opened, Vec<Tag>)> = Vec::new();
-    for reference in &references {
-        let place = context.open_manifest(&args.target, reference)?;
+    for (reference, place) in references.iter().zip(context.open_manifests(&args.target, &references)?) {
         let Some(tag) = place.tag.clone().filter(|_| place.digest.is_none()) else {
             return Err(Refusal::usage(format!("`{reference}` is not a tag"))
                 .hint(format!("to delete by digest, with all tags on it: regctl manifest delete {reference}"))

@@ -132,6 +132,10 @@ fn view(tags: &[ListedTag], details: bool, digest: bool, now: Timestamp) -> Tabl
     if pulled {
         columns.push(Column::new("pulled").expendable(2));
     }
+    let locked = told(|tag| tag.lock_reason.is_some());
+    if locked {
+        columns.push(Column::new("locked").shrinks().expendable(1));
+    }
     let mut table = Table::new(columns);
     let date = |date: Option<Timestamp>| match date {
         Some(date) => Cell::with_value(units::age(date, now), date),
@@ -159,6 +163,9 @@ fn view(tags: &[ListedTag], details: bool, digest: bool, now: Timestamp) -> Tabl
         }
         if pulled {
             cells.push(date(tag.pulled_at));
+        }
+        if locked {
+            cells.push(tag.lock_reason.unwrap_or("–").into());
         }
         table.row(tag.reference.clone(), cells);
     }

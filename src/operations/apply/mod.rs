@@ -2,22 +2,23 @@
 //! in the journal before the server is asked.
 
 mod keep;
+mod newcomers;
 mod repository;
 mod step;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use super::Ticker;
-use super::inventory::{Depth, Inventory};
 use super::plan::{RepositoryPlan, Step};
 use crate::journal::Journal;
-use crate::oci::Digest;
-use crate::registry::{Error, ErrorKind, Registry, Result};
+use crate::registry::{Error, ErrorKind, Registry};
 
+pub use newcomers::Newcomers;
 use step::Applier;
 
 /// What became of one step.
@@ -47,7 +48,7 @@ pub enum Done {
     Skipped,
     /// It could not be done.
     Failed,
-    /// The person interrupted before it.
+    /// The person interrupted before it, or the time was over.
     Interrupted,
 }
 
@@ -81,6 +82,15 @@ impl Applied {
         self.outcomes.iter().filter(|outcome| outcome.result == result).count()
     }
 
+    /// None of a plan could be begun.
+    pub fn none(registry: &dyn Registry, plan: &RepositoryPlan, error: Error) -> Applied {
+        let fail = |step: &Step| {
+            let message = Some(format!("not tried: {error}"));
+            Outcome { reference: step::name(registry, &plan.repository.0, step), result: Done::Failed, message }
+        };
+        Applied { outcomes: plan.steps.iter().map(fail).collect(), first_error: Some(error) }
+    }
+
     /// Takes in how another repository's plan went.
     pub fn extend(&mut self, other: Applied) {
         self.outcomes.extend(other.outcomes);
@@ -98,6 +108,10 @@ pub struct Conditions<'a> {
     pub stop: &'a (dyn Fn() -> bool + Sync),
     /// Told how far the work is.
     pub tick: Ticker<'a>,
+    /// For how long what was read of a repository counts as what is there. After it, and before the next manifest is deleted, the tags and
+    /// indexes are read again: a tag that was pushed to an old image meanwhile would go with it (users' report: distribution#3525).
+    /// Where reading takes long itself, it is done less often; zero means each time.
+    pub fresh_for: Duration,
 }
 
 /// What servers turned out to be like during a run, by the registry's name.
@@ -113,58 +127,6 @@ impl Learnt {
 
     fn took_siblings(&self, registry: &str) {
         self.takes_siblings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).insert(registry.to_owned());
-    }
-}
-
-/// Digests of a plan that something needs which the plan doesn't know, and what that is.
-#[derive(Debug, Clone, Default)]
-pub struct Newcomers(BTreeMap<Digest, String>);
-
-impl Newcomers {
-    /// Looks at the tags and indexes again, for a plan that was made a while ago (users' report: distribution#3525).
-    ///
-    /// # Errors
-    /// When they can't be read.
-    pub async fn read(registry: &dyn Registry, plan: &RepositoryPlan, tick: Ticker<'_>) -> Result<Newcomers> {
-        let mut known: BTreeMap<&Digest, Vec<&str>> = BTreeMap::new();
-        let mut going = BTreeSet::new();
-        for step in &plan.steps {
-            match step {
-                Step::Untag { tag, digest, siblings, .. } => {
-                    known.entry(digest).or_default().extend(siblings.iter().chain([tag]).map(|tag| tag.0.as_str()));
-                }
-                Step::DeleteManifest { digest, tags, .. } => {
-                    known.entry(digest).or_default().extend(tags.iter().map(|tag| tag.0.as_str()));
-                    going.insert(digest);
-                }
-                Step::Unlist { .. } | Step::DeleteRepository => {}
-            }
-        }
-        let now = match Inventory::read(registry, &plan.repository.0, Depth::Indexes, &[], tick).await {
-            Ok(now) => now,
-            // nothing there, nobody new
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Newcomers::default()),
-            Err(error) => return Err(error),
-        };
-        let mut newcomers = BTreeMap::new();
-        for (digest, tags) in &known {
-            let joined = now.tags_on(digest).find(|tag| !tags.contains(&tag.tag.as_str()));
-            let lists = now.parents(digest).iter().find(|parent| !going.contains(parent));
-            match (joined, lists) {
-                (Some(tag), _) => newcomers.insert((*digest).clone(), format!("the tag {} points at it", tag.tag)),
-                // a tag that goes alone leaves its manifest to the index
-                (None, Some(index)) if going.contains(digest) => {
-                    newcomers.insert((*digest).clone(), format!("the index {} lists it", now.name_of(index)))
-                }
-                (None, _) => None,
-            };
-        }
-        Ok(Newcomers(newcomers))
-    }
-
-    fn on(&self, digest: &Digest) -> Option<(Done, Option<String>)> {
-        let why = self.0.get(digest)?;
-        Some((Done::Skipped, Some(format!("{why} since the plan was made"))))
     }
 }
 

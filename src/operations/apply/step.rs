@@ -6,6 +6,7 @@ use super::super::content::reference;
 use super::super::plan::{Otherwise, PlannedTag, RepositoryPlan, Step};
 use super::super::{fallback, placeholder};
 use super::keep::{Seen, Shared};
+use super::newcomers::Watch;
 use super::{Conditions, Done, Newcomers, Outcome};
 use crate::journal::Told;
 use crate::oci::{Digest, RawManifest, Repository, Selector, Tag};
@@ -18,7 +19,7 @@ pub(super) struct Applier<'a> {
     pub(super) repository: &'a Repository,
     pub(super) conditions: &'a Conditions<'a>,
     pub(super) shared: Shared,
-    newcomers: Newcomers,
+    watch: Watch<'a>,
     /// An error that every other step would meet as well.
     hopeless: AtomicBool,
     done: AtomicU64,
@@ -40,7 +41,7 @@ impl<'a> Applier<'a> {
             repository: &plan.repository.0,
             conditions,
             shared: Shared::of(plan),
-            newcomers,
+            watch: Watch::new(registry, plan, newcomers, conditions),
             hopeless: AtomicBool::new(false),
             done: AtomicU64::new(0),
             total: plan.steps.len() as u64,
@@ -48,13 +49,9 @@ impl<'a> Applier<'a> {
     }
 
     pub(super) async fn step(&self, step: &Step) -> (Outcome, Option<Error>) {
-        let name = match step {
-            Step::Untag { tag, .. } | Step::Unlist { tag, .. } => self.name(&tag.0.clone().into()),
-            Step::DeleteManifest { digest, .. } => self.name(&digest.clone().into()),
-            Step::DeleteRepository => format!("{}/{}", self.registry.name(), self.repository),
-        };
+        let name = name(self.registry, self.repository, step);
         if (self.conditions.stop)() {
-            let message = Some("not done: interrupted".to_owned());
+            let message = Some("not done: it was to stop before".to_owned());
             return self.told(Outcome { reference: name, result: Done::Interrupted, message }, None).await;
         }
         if self.hopeless.load(Ordering::Relaxed) {
@@ -125,7 +122,7 @@ impl<'a> Applier<'a> {
             Err(error) => return Err(error),
         };
         if done == Done::Skipped {
-            return Ok(self.newcomers.on(digest).unwrap_or((done, None)));
+            return Ok(self.watch.newcomers().await?.on(digest).unwrap_or((done, None)));
         }
         let message = match manifest {
             Some(manifest) if !siblings.is_empty() => self.check_siblings(siblings, &manifest).await?,
@@ -150,7 +147,7 @@ impl<'a> Applier<'a> {
         error: Error,
     ) -> Result<Done> {
         match otherwise {
-            Otherwise::Digest if self.newcomers.on(digest).is_some() => Ok(Done::Skipped),
+            Otherwise::Digest if self.watch.newcomers().await?.on(digest).is_some() => Ok(Done::Skipped),
             Otherwise::Digest => {
                 self.refuse_if_attached(tag, manifest, error).await?;
                 let was_there = self.registry.delete_manifest(self.repository, digest).await?;
@@ -179,7 +176,7 @@ impl<'a> Applier<'a> {
     }
 
     async fn delete_manifest(&self, step: &str, digest: &Digest, tags: &[PlannedTag]) -> Result<Ended> {
-        if let Some(early) = self.newcomers.on(digest) {
+        if let Some(early) = self.watch.newcomers().await?.on(digest) {
             return Ok(early);
         }
         let (mut there, mut elsewhere, mut manifest) = (Vec::new(), Vec::new(), None);
@@ -322,6 +319,15 @@ impl<'a> Applier<'a> {
             Some(remedy) => refusal.remedy(remedy),
             None => refusal,
         }
+    }
+}
+
+/// What a step is about, as a full reference.
+pub(super) fn name(registry: &dyn Registry, repository: &Repository, step: &Step) -> String {
+    match step {
+        Step::Untag { tag, .. } | Step::Unlist { tag, .. } => reference(registry, repository, &tag.0.clone().into()),
+        Step::DeleteManifest { digest, .. } => reference(registry, repository, &digest.clone().into()),
+        Step::DeleteRepository => format!("{}/{repository}", registry.name()),
     }
 }
 

@@ -22,7 +22,7 @@ impl Inventory {
         going
     }
 
-    /// Whether a manifest is there for the sake of `going` alone.
+    /// Whether a manifest is there for the sake of `going` alone, and may go.
     fn only_for(&self, digest: &Digest, going: &BTreeSet<Digest>) -> bool {
         let held_by_tag = self.tags_on(digest).any(|tag| match &tag.role {
             Role::Name => true,
@@ -31,7 +31,7 @@ impl Inventory {
         // a subject that isn't there any more holds nothing
         let held_by_subject = self.subjects(digest).any(|subject| self.is_there(subject) && !going.contains(subject));
         let held_by_index = self.parents(digest).iter().any(|parent| !going.contains(parent));
-        self.is_there(digest) && !held_by_tag && !held_by_subject && !held_by_index
+        self.is_there(digest) && self.held(digest).is_none() && !held_by_tag && !held_by_subject && !held_by_index
     }
 
     fn is_there(&self, digest: &Digest) -> bool {
@@ -47,8 +47,9 @@ impl Inventory {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{digest, inventory};
+    use super::super::tests::{HELD, digest, inventory};
     use super::*;
+    use crate::registry::Locks;
     use proptest::prelude::*;
 
     fn numbers(going: &BTreeSet<Digest>) -> Vec<u8> {
@@ -78,6 +79,13 @@ mod tests {
             inventory(&[("v1", 1), (&signature, 4), (&fallback, 9), ("mine", 7)], &[(9, &[2, 7])], &[(2, 1), (3, 2), (7, 1)]);
         assert_eq!(numbers(&inventory.takes_along([&digest(1)])), [1, 2, 3, 4, 9]);
         assert_eq!(numbers(&inventory.takes_along([&digest(2)])), [2, 3], "the subject and the list stay");
+    }
+
+    #[test]
+    fn acr_cli_134_what_is_locked_does_not_go_along() {
+        let locks = Locks { manifests: [(digest(2), HELD), (digest(4), HELD)].into(), ..Locks::default() };
+        let inventory = inventory(&[("a", 1)], &[(1, &[2, 3])], &[(4, 1), (5, 1)]).with_locks(locks);
+        assert_eq!(numbers(&inventory.takes_along([&digest(1)])), [1, 3, 5]);
     }
 
     #[test]

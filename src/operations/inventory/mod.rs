@@ -4,6 +4,8 @@
 //! asks a server. What a delete takes along is in `cascade`, the order of it in [`removal`](super::removal).
 
 mod cascade;
+mod held;
+mod listed;
 mod read;
 
 use std::collections::hash_map::Entry;
@@ -15,7 +17,10 @@ use jiff::Timestamp;
 use super::image::Shape;
 use super::tags::ResolvedTag;
 use crate::oci::{Digest, Tag};
+use crate::registry::{Lock, Locks};
 
+pub use held::Held;
+pub use listed::listed;
 pub use read::{Depth, Unreadable};
 
 /// A blob that manifests name.
@@ -108,6 +113,8 @@ pub struct TagRecord {
     pub pushed_at: Option<Timestamp>,
     /// When it was last pulled, where the listing says so.
     pub pulled_at: Option<Timestamp>,
+    /// Whether it is locked, where the listing says so.
+    pub lock: Option<Lock>,
 }
 
 /// Everything in one repository that tags lead to, and how it hangs together.
@@ -122,6 +129,7 @@ pub struct Inventory {
     parents: BTreeMap<Digest, Vec<Digest>>,
     referrers: BTreeMap<Digest, BTreeSet<Digest>>,
     subjects: BTreeMap<Digest, BTreeSet<Digest>>,
+    locks: Locks,
 }
 
 /// What was read, before it is known how it hangs together.
@@ -198,7 +206,7 @@ impl Inventory {
             Role::Fallback { .. } if self.nodes.get(&tag.digest).is_none_or(|node| node.shape != Shape::Index) => Role::Name,
             role => role,
         };
-        TagRecord { tag: tag.tag, digest: tag.digest, role, pushed_at: tag.pushed_at, pulled_at: tag.pulled_at }
+        TagRecord { tag: tag.tag, digest: tag.digest, role, pushed_at: tag.pushed_at, pulled_at: tag.pulled_at, lock: tag.lock }
     }
 
     /// Every tag that leads to something, in the server's order.
@@ -299,6 +307,15 @@ impl Inventory {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::registry::Hold;
+
+    pub(crate) const HELD: Lock = Lock::Held(Hold { why: "locked for a test", remedy: "unlock it" });
+
+    /// Locks on these tags.
+    pub(crate) fn on_tags(names: &[&str]) -> Locks {
+        let rule = |name: &&str| (Some(regex::Regex::new(&format!("^{name}$")).unwrap()), HELD);
+        Locks { tags: names.iter().map(rule).collect(), ..Locks::default() }
+    }
 
     pub(crate) fn digest(number: u8) -> Digest {
         Digest::sha256(&[number])
@@ -336,6 +353,7 @@ pub(crate) mod tests {
             media_type: String::new(),
             pushed_at: None,
             pulled_at: None,
+            lock: None,
         });
         Parts { tags: tags.collect(), nodes, ..Parts::default() }.into()
     }

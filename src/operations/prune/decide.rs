@@ -123,14 +123,19 @@ impl<'a> Decider<'a> {
             self.lead_from(self.old(self.orphans()), &Reason::Orphaned, &mut candidates);
         }
         candidates.retain(|digest, _| self.inventory.manifest(digest).is_some() && !self.judge.is_digest_in_use(digest));
+        candidates.retain(|digest, _| self.inventory.held(digest).is_none());
 
         let mut holders = Reasons::new();
         let kept = self.tags.iter().zip(verdicts).filter(|(_, verdict)| !goes(verdict)).map(|((tag, _), _)| *tag);
         let roots = kept.map(|tag| (&tag.digest, Reason::Shared(tag.tag.clone()), Holder::Tag(tag.tag.clone())));
         self.hold(roots.collect(), &mut holders);
-        // then everything else that is no candidate, in use or not: what is there for a reason that no rule knows
+        // then everything else that is no candidate, in use or locked or not: what is there for a reason that no rule knows
         let standing = self.inventory.manifests().keys().filter(|digest| !candidates.contains_key(digest));
-        let roots = standing.map(|digest| (digest, Reason::InUse, Holder::Manifest(digest.clone())));
+        let root = |digest: &'a Digest| {
+            let reason = self.inventory.held(digest).map_or(Reason::InUse, Reason::Locked);
+            (digest, reason, Holder::Manifest(digest.clone()))
+        };
+        let roots = standing.map(root);
         self.hold(roots.collect(), &mut holders);
         candidates.retain(|digest, _| !holders.contains_key(digest));
         (candidates, holders)
@@ -141,7 +146,9 @@ impl<'a> Decider<'a> {
         let mut waiting: VecDeque<(&Digest, Reason)> = start.into_iter().map(|digest| (digest, reason.clone())).collect();
         while let Some((digest, reason)) = waiting.pop_front() {
             if !candidates.contains_key(digest) {
-                waiting.extend(self.bonds.children(digest).map(|child| (child, Reason::Unused)));
+                // an index may list in any order, and who comes first gives the reason
+                let children: BTreeSet<&Digest> = self.bonds.children(digest).collect();
+                waiting.extend(children.into_iter().map(|child| (child, Reason::Unused)));
                 waiting.extend(self.bonds.referrers(digest).map(|referrer| (referrer, Reason::WithSubject)));
                 candidates.insert(digest, reason);
             }
@@ -180,7 +187,8 @@ impl<'a> Decider<'a> {
         }
         let keep = |digest: &Digest| {
             let by_use = self.judge.is_digest_in_use(digest).then_some(Reason::InUse);
-            let reason = by_use.or_else(|| self.spared_by_age(digest)).or_else(|| holders.get(digest).cloned());
+            let by_lock = || self.inventory.held(digest).map(Reason::Locked);
+            let reason = by_use.or_else(by_lock).or_else(|| self.spared_by_age(digest)).or_else(|| holders.get(digest).cloned());
             Kept { what: Holder::Manifest(digest.clone()), reason: reason.unwrap_or(Reason::InUse) }
         };
         asked.into_iter().filter(|digest| !doomed.contains_key(digest)).map(keep).collect()

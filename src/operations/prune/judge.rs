@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::super::inventory::{Inventory, TagRecord};
+use super::super::inventory::{Held, Inventory, TagRecord};
 use super::bonds::{Bonds, plausible};
 use super::policy::Policy;
 use super::reason::{Counted, Judges, Reason};
@@ -46,6 +46,9 @@ impl<'a> Judge<'a> {
             }
             if self.policy.exclusions.holds_tag(self.repository, &tag.tag) || self.is_digest_in_use(&tag.digest) {
                 return Verdict::Keeps(Reason::InUse);
+            }
+            if let Some(hold) = tag.held() {
+                return Verdict::Keeps(Reason::Locked(Held { by: None, hold }));
             }
             if bonds.family(&tag.digest).into_iter().any(|member| self.is_digest_in_use(member)) {
                 return Verdict::Keeps(Reason::HoldsInUse);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::super::Ticker;
 use super::super::delete::Place;
-use super::super::inventory::{Depth, Inventory};
+use super::super::inventory::{Depth, Inventory, listed};
 use super::super::plan::{Keep, RepositoryPlan, Step};
 use super::super::removal;
 use super::policy::Policy;
@@ -21,6 +21,8 @@ pub struct Planned {
     pub plan: RepositoryPlan,
     /// How many tags there are.
     pub tags: usize,
+    /// Whether the rules look at any of them.
+    pub matches: bool,
     /// How many tags go, and manifests without one for their own sake: not those that go along with what lists them, or with what they
     /// are attached to.
     pub items: usize,
@@ -41,28 +43,29 @@ pub async fn plan(place: &Place<'_>, policy: &Policy, now: Timestamp, tick: Tick
     let dates = policy.asks_for_dates() || policy.untagged || policy.orphaned_referrers;
     let depth = if dates { Depth::Dates } else { Depth::Manifests };
     // an image that runs somewhere by its digest, and whose tag has moved on, still needs what it lists
-    let in_use = policy.exclusions.digests_in(place.repository);
-    let inventory = Inventory::read(place.registry, place.repository, depth, &in_use, tick).await?;
+    let mut also = policy.exclusions.digests_in(place.repository);
+    let mut plan = place.plan();
+    if policy.untagged || policy.orphaned_referrers {
+        match listed(place.registry, place.repository).await? {
+            Ok(digests) => also.extend(digests),
+            Err(why) => plan.warnings.push(format!("{why}: of these, only what tags, indexes and signatures lead to is found")),
+        }
+    }
+    let inventory = Inventory::read_with_locks(place.registry, place.repository, depth, &also, tick).await?;
     let decision = decide(&inventory, place.repository, policy, now);
     let items = decision.deletes.iter().map(|doomed| match doomed.reason {
         Reason::Unused | Reason::WithSubject => 0,
         _ => doomed.tags.iter().filter(|tag| !tag.is_attachment()).count().max(1),
     });
     let items = items.sum();
-    let mut plan = place.plan();
-    if policy.untagged {
-        plan.warnings.push(format!(
-            "{} lists no manifests without a tag: of these, only what tags, indexes and signatures lead to is found",
-            place.registry.name()
-        ));
-    }
     fill(&mut plan, &inventory, decision);
-    Ok(Planned { plan, tags: inventory.tags().len(), items })
+    let matches = inventory.tags().iter().any(|tag| policy.matches(tag.tag.as_str()));
+    Ok(Planned { plan, tags: inventory.tags().len(), matches, items })
 }
 
 /// Writes a decision into a plan: newest first within each stage.
 fn fill(plan: &mut RepositoryPlan, inventory: &Inventory, decision: Decision) {
-    let keep = |kept: super::Kept| Keep { name: kept.what.name().to_owned(), reason: kept.reason.to_string() };
+    let keep = |kept: super::Kept| Keep::new(kept.what.name(), kept.reason.to_string());
     plan.keeps = decision.keeps.into_iter().map(keep).collect();
     plan.bytes = decision.bytes;
     let going: BTreeSet<Digest> = decision.deletes.iter().map(|doomed| doomed.digest.clone()).collect();
@@ -137,7 +140,7 @@ mod tests {
             ]
         );
         assert_eq!((plan.keeps[0].name.as_str(), plan.bytes), (digest(9).as_str(), Some(5)));
-        let planned = |tags| Planned { plan: plan.clone(), tags, items: 3 };
+        let planned = |tags| Planned { plan: plan.clone(), tags, matches: true, items: 3 };
         assert!(planned(5).takes_most() && !planned(6).takes_most());
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::super::image::Shape;
+use super::super::inventory::tests::HELD;
 use super::super::inventory::{Blob, Inventory, Node, Parts, Role};
 use super::super::removal;
 use super::super::tags::ResolvedTag;
@@ -15,6 +16,7 @@ use super::bonds::Bonds;
 use super::{Decision, Exclusions, Policy, decide};
 use crate::duration::Duration;
 use crate::oci::{Digest, Repository};
+use crate::registry::Locks;
 
 const DAY: u64 = 86_400;
 
@@ -73,15 +75,16 @@ prop_compose! {
     /// Any repository, also ones that no honest server has: with circles, with missing children.
     fn parts()(
         nodes in prop::collection::btree_map((0u8..12).prop_map(digest), node(), 0..12),
-        tags in prop::collection::btree_map(tag_name(), (0u8..12, date(), date()), 0..14),
+        tags in prop::collection::btree_map(tag_name(), (0u8..12, date(), date(), prop::bool::weighted(0.1)), 0..14),
         attached in prop::collection::vec((0u8..12, 0u8..12), 0..5),
     ) -> Parts {
-        let tags = tags.into_iter().map(|(tag, (number, pushed_at, pulled_at))| ResolvedTag {
+        let tags = tags.into_iter().map(|(tag, (number, pushed_at, pulled_at, locked))| ResolvedTag {
             tag: tag.parse().unwrap(),
             digest: digest(number),
             media_type: String::new(),
             pushed_at: pushed_at.filter(|_| number % 3 == 0),
             pulled_at: pulled_at.filter(|_| number % 2 == 0),
+            lock: locked.then_some(HELD),
         });
         let tags: Vec<ResolvedTag> = tags.filter(|tag| nodes.contains_key(&tag.digest)).collect();
         let attached: Vec<(Digest, Digest)> =
@@ -263,6 +266,16 @@ proptest! {
             let after = gone(&decided(&parts, &stricter));
             prop_assert!(after.is_subset(&before), "{:?}\nremoves more than\n{:?}", stricter, policy);
         }
+    }
+
+    #[test]
+    fn what_is_locked_stays_and_so_does_what_it_lists(parts in parts(), policy in policy(), locked in prop::collection::btree_set(0u8..12, 0..3)) {
+        let manifests = locked.into_iter().map(|number| (digest(number), HELD)).collect();
+        let inventory = Inventory::from(parts).with_locks(Locks { manifests, ..Locks::default() });
+        let gone = gone(&decide(&inventory, &repository(), &policy, now()));
+        let held = || inventory.manifests().keys().filter(|digest| inventory.held(digest).is_some());
+        prop_assert!(held().all(|digest| !gone.contains(digest)));
+        prop_assert!(inventory.reach(held()).into_iter().all(|digest| !gone.contains(digest)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+use super::super::inventory::Held;
 use crate::duration::Duration;
 use crate::oci::{Digest, Tag};
 
@@ -13,6 +14,8 @@ pub enum Reason {
     InUse,
     /// Stays: something that it lists is in use.
     HoldsInUse,
+    /// Stays: the server holds on to it.
+    Locked(Held),
     /// Stays: fits this glob of `keep`.
     Named(String),
     /// Stays: fits `keep_regex`.
@@ -151,6 +154,7 @@ impl fmt::Display for Reason {
         match self {
             Reason::InUse => f.write_str("in use, as the exclusion file says"),
             Reason::HoldsInUse => f.write_str("lists an image that is in use, as the exclusion file says"),
+            Reason::Locked(held) => held.fmt(f),
             Reason::Named(glob) => write!(f, "fits {glob}"),
             Reason::Fits(regex) => write!(f, "fits the expression {regex}"),
             Reason::Within(length) => write!(f, "younger than {length}"),

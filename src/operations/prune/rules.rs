@@ -61,7 +61,7 @@ impl Repo {
 
     fn tag(mut self, tag: &str, name: &str) -> Repo {
         let (tag, digest) = (tag.parse().unwrap(), digest(name));
-        self.0.tags.push(ResolvedTag { tag, digest, media_type: String::new(), pushed_at: None, pulled_at: None });
+        self.0.tags.push(ResolvedTag { tag, digest, media_type: String::new(), pushed_at: None, pulled_at: None, lock: None });
         self
     }
 

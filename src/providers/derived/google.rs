@@ -114,7 +114,7 @@ impl GoogleToken {
         match is_known || is_beside {
             true => Ok(server),
             false => Err(self.error(
-                ErrorKind::Refused,
+                ErrorKind::Unsupported,
                 format!("the key says that tokens are given at {}, which is not Google", clean(server.authority())),
             )),
         }

@@ -25,8 +25,8 @@ enum State {
         credential: Credential,
         renew_at: Instant,
     },
-    /// What it is asked for with was refused, and will be the next time.
-    Refused(String),
+    /// What it is asked for with was refused, and will be the next time: why, and what helps.
+    Refused(String, Option<String>),
 }
 
 impl Temporary {
@@ -35,8 +35,12 @@ impl Temporary {
         let mut state = self.0.lock().await;
         match &*state {
             State::Given { credential, renew_at } if Instant::now() < *renew_at => return Ok(credential.clone()),
-            State::Refused(why) => {
-                return Err(Error::new(ErrorKind::CredentialRefused, "sign in to", name).because(why.clone()));
+            State::Refused(why, remedy) => {
+                let refused = Error::new(ErrorKind::CredentialRefused, "sign in to", name).because(why.clone());
+                return Err(match remedy {
+                    Some(remedy) => refused.remedy(remedy.clone()),
+                    None => refused,
+                });
             }
             State::Given { .. } | State::Empty => {}
         }
@@ -48,7 +52,7 @@ impl Temporary {
             }
             Err(error) => {
                 if let (ErrorKind::CredentialRefused, Some(why)) = (error.kind(), error.detail()) {
-                    *state = State::Refused(why.to_owned());
+                    *state = State::Refused(why.to_owned(), error.remedies().map(str::to_owned));
                 }
                 Err(error)
             }

@@ -74,6 +74,8 @@ const COMMANDS: &[(&[&str], i32, Prints)] = &[
     (&["history"], 0, Json),
     (&["referrers", "app:v1"], 0, Json),
     (&["verify", "app", "--blobs"], 0, Json),
+    (&["usage", "lab"], 0, Json),
+    (&["usage", "app", "--top", "1"], 0, Json),
     (&["prune", "app", "--keep-last", "1", "--dry-run"], 0, Json),
     (&["tag", "delete", "app:v2", "--dry-run"], 0, Json),
     (&["tag", "delete", "app:v2", "--plan", "{plan}"], 0, Json),

@@ -28,3 +28,4 @@ mod serve;
 mod start_up;
 mod token;
 mod update;
+mod usage;

@@ -66,6 +66,15 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
             });
             results(call, entries.collect())
         }
+        ("GET", ["v2", "namespaces", namespace, "repositories", name @ ..])
+            if call.versions(&format!("{namespace}/{}", name.join("/"))).is_some() =>
+        {
+            let frozen = name.ends_with(&["frozen"]);
+            ok(&json!({
+                "name": name.join("/"), "namespace": namespace, "storage_size": 1_234_567,
+                "immutable_tags_settings": { "enabled": frozen, "rules": ["v.*", "immutable"] },
+            }))
+        }
         // with a slash at the end
         ("DELETE", ["v2", "repositories", name @ .., "tags", tag, ""]) if call.untag(&name.join("/"), tag) => empty(204),
         ("DELETE", ["v2", "repositories", name @ .., ""]) if call.remove(&name.join("/")) => empty(202),

@@ -92,11 +92,15 @@ fn answer_of(api: &Api, call: &Call<'_>) -> Option<Answer> {
         said(&json!({ name: shown, "nextToken": next }))
     };
     if target == "DescribeRepositories" {
-        let described = |name: &str| {
-            let own = name.strip_prefix(api.alias)?;
-            Some(json!({ "repositoryName": own, "repositoryUri": format!("public.ecr.aws/{name}") }))
-        };
-        return Some(page("repositories", call.repositories(None).iter().filter_map(|name| described(name.as_str())).collect()));
+        let asked = asked["repositoryNames"].as_array();
+        let wanted = |name: &&str| asked.is_none_or(|names| names.iter().any(|wanted| wanted == name));
+        let names = call.repositories(None);
+        let own = names.iter().filter_map(|name| name.as_str().strip_prefix(api.alias));
+        let described: Vec<Value> = own.filter(wanted).map(|own| describe(api, own)).collect();
+        return Some(match described.is_empty() && asked.is_some() {
+            true => refused("RepositoryNotFoundException", "The repository does not exist in the registry"),
+            false => page("repositories", described),
+        });
     }
     if target == "DescribeRegistries" {
         // somebody else has the second
@@ -154,6 +158,14 @@ fn answer_of(api: &Api, call: &Call<'_>) -> Option<Answer> {
         }
         _ => empty(400),
     })
+}
+
+fn describe(api: &Api, own: &str) -> Value {
+    let mutability = if own.ends_with("frozen") { "IMMUTABLE" } else { "MUTABLE" };
+    match api.alias {
+        "" => json!({ "repositoryName": own, "imageTagMutability": mutability }),
+        alias => json!({ "repositoryName": own, "repositoryUri": format!("public.ecr.aws/{alias}{own}") }),
+    }
 }
 
 /// The same API as somebody else understood it, with signatures that are checked.

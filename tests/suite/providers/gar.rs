@@ -67,6 +67,12 @@ fn answer(call: &Call<'_>, asked: &AtomicUsize) -> Option<Answer> {
             let done = asked.fetch_add(1, Ordering::Relaxed) > 0;
             ok(&json!({ "name": path, "done": done }))
         }
+        // false is left out
+        ("GET", ["projects", project, "locations", "europe-west3", "repositories", group]) => ok(&json!({
+            "name": path, "format": "DOCKER", "mode": "STANDARD_REPOSITORY", "sizeBytes": "1234567",
+            "dockerConfig": if *group == "frozen" { json!({ "immutableTags": true }) } else { json!({}) },
+            "description": format!("of {project}"),
+        })),
         _ => status(404, &json!({ "error": { "code": 404, "message": "Requested entity was not found.", "status": "NOT_FOUND" } })),
     })
 }
@@ -165,7 +171,7 @@ fn an_assertion_goes_to_google_and_to_nobody_else() {
     let mut key: Value = serde_json::from_str(KEY).unwrap();
     key["token_uri"] = json!("https://evil.example/token");
     program.set("REGCTL_V_PASSWORD", key.to_string());
-    let refused = program.run(["repo", "delete", "v//p/g/app", "--yes"]).exits(8);
+    let refused = program.run(["repo", "delete", "v//p/g/app", "--yes"]).exits(7);
     refused.says("tokens are given at evil.example, which is not Google").hides("PRIVATE KEY");
     program.set("REGCTL_V_PASSWORD", "{}");
     program.run(["repo", "delete", "v//p/g/app", "--yes"]).exits(5).says("gcloud iam service-accounts keys create");

@@ -7,7 +7,7 @@ use regctl::registry::Kind;
 use regctl::serve::{Behaviour, Catalog};
 use serde_json::{Value, json};
 
-use super::fake::{Call, Fake, PASSWORD, status, unescaped};
+use super::fake::{Call, Fake, PASSWORD, ok, status, unescaped};
 use super::program::{program, put};
 use super::{open, open_as};
 use crate::support::canned::Answer;
@@ -66,6 +66,14 @@ fn answer(call: &Call<'_>, scheduled: &Mutex<Vec<String>>) -> Option<Answer> {
             };
             let inside = all.iter().filter(|name| project(name.as_str()) == *found);
             call.linked_page(inside.map(|name| describe(name.as_str())).collect())
+        }
+        ("GET", ["projects", of, "registry", "protection", "tag", "rules"]) => {
+            let nobody = |project: &&String| project.ends_with("frozen") && id(project).to_string() == *of;
+            let access = if projects.iter().any(|project| nobody(&project)) { Value::Null } else { json!("maintainer") };
+            ok(&json!([{
+                "id": 1, "project_id": of, "tag_name_pattern": "v.*|immutable",
+                "minimum_access_level_for_push": access, "minimum_access_level_for_delete": access,
+            }]))
         }
         ("DELETE", ["projects", of, "registry", "repositories", number]) => {
             let found =

@@ -1,7 +1,7 @@
 //! Harbor 2: `/api/v2.0` beside `/v2/`, repositories escaped twice, one tag taken away by the API only.
 
 use futures_util::TryStreamExt;
-use regctl::oci::{Repository, Selector};
+use regctl::oci::{Digest, RawManifest, Repository, Selector, Tag};
 use regctl::registry::{ErrorKind, Kind};
 use regctl::serve::{Behaviour, Catalog, TagDelete};
 use serde_json::{Value, json};
@@ -21,8 +21,16 @@ pub fn fake() -> Fake {
     Fake::start(Kind::Harbor, USERNAME, None, behaviour, answer)
 }
 
+fn holds_immutable(versions: &[(RawManifest, Vec<Tag>)], digest: &Digest) -> bool {
+    let on = versions.iter().filter(|(manifest, _)| manifest.digest == *digest).flat_map(|(_, tags)| tags);
+    on.into_iter().any(|tag| tag.as_str() == IMMUTABLE)
+}
+
 fn answer(call: &Call<'_>) -> Option<Answer> {
     if let Some((repository, Selector::Digest(digest))) = call.deleted_manifest() {
+        if holds_immutable(&call.versions(repository.as_str())?, &digest) {
+            return Some(error(412, "PRECONDITION", "the tag immutable configured as immutable, cannot be deleted"));
+        }
         return call
             .storage
             .is_child(&repository, &digest)
@@ -54,6 +62,9 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
         return Some(error(404, "NOT_FOUND", &format!("repository {repository} not found")));
     };
     Some(match (call.method, rest) {
+        ("DELETE", []) if versions.iter().any(|(manifest, _)| holds_immutable(&versions, &manifest.digest)) => {
+            error(412, "PRECONDITION", "the tag immutable configured as immutable, cannot be deleted")
+        }
         ("DELETE", []) => {
             call.remove(&repository);
             empty(200)
@@ -63,9 +74,13 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
                 .iter()
                 .map(|(manifest, tags)| {
                     let tags: Vec<Value> = tags
-                .iter()
-                .map(|tag| json!({ "name": tag, "push_time": PUSHED, "pull_time": PULLED, "immutable": tag.as_str() == IMMUTABLE }))
-                .collect();
+                        .iter()
+                        .map(|tag| {
+                            let immutable = tag.as_str() == IMMUTABLE
+                                && call.query.get("with_immutable_status").is_some_and(|asked| asked == "true");
+                            json!({ "name": tag, "push_time": PUSHED, "pull_time": PULLED, "immutable": immutable })
+                        })
+                        .collect();
                     json!({
                         "digest": manifest.digest, "size": size(manifest), "manifest_media_type": manifest.media_type,
                         "push_time": PUSHED, "pull_time": "0001-01-01T00:00:00.000Z",
@@ -96,6 +111,52 @@ fn an_immutable_tag_is_a_conflict() {
     assert_eq!((refused.kind(), refused.status()), (ErrorKind::Conflict, Some(412)));
     assert!(refused.remedies().is_some_and(|remedy| remedy.contains("immutability")), "{refused:?}");
     assert!(fake.front.storage().resolve(&repository("acme/app"), &IMMUTABLE.parse().unwrap()).is_some());
+}
+
+/// What a rule holds is named before anything is tried: in a list, as what stays of a plan, and as why a repository can't go. Harbor
+/// itself would delete what it can and stop in the middle.
+#[test]
+fn harbor_16335_immutable_tags_are_kept_and_named() {
+    let fake = fake();
+    let storage = fake.front.storage();
+    let digest = put(storage, "acme/app", &[IMMUTABLE, "sibling"], "one");
+    put(storage, "acme/app", &["old"], "two");
+    let program = program(&fake, None);
+    let listed = program.run(["tag", "list", "v//acme/app", "-o", "json"]).succeeds().json();
+    let locked: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|tag| (&tag["name"], &tag["locked"], &tag["lock_reason"])).collect();
+    let reason = json!("immutable by a rule of the project in Harbor");
+    assert_eq!(locked[0], (&json!(IMMUTABLE), &json!(true), &reason));
+    assert_eq!(locked[1], (&json!("old"), &json!(false), &Value::Null));
+
+    // all of what was asked for, and a part of it
+    program.run(["tag", "delete", "v//acme/app:immutable", "--yes"]).exits(8).says("immutable by a rule").says("Tag Immutability");
+    let part = program.run(["tag", "delete", "v//acme/app:immutable", "v//acme/app:old", "--dry-run"]).succeeds();
+    insta::assert_snapshot!(part.stdout, @r"
+    v/acme/app
+      - old        last tag on sha256:7efc226dc5b5
+      = immutable  stays: immutable by a rule of the project in Harbor
+    1 tag goes; 1 manifest loses its last tag.
+    ");
+    // a manifest that carries it stays, also when another tag names it
+    let manifest = format!("v//acme/app@{digest}");
+    program.run(["manifest", "delete", &manifest, "--with-siblings", "--yes"]).exits(8).says("its tag immutable is immutable");
+    program.run(["repo", "delete", "v//acme/app", "--yes"]).exits(8).says("immutable can't be deleted");
+    let deletions = || fake.front.requests().into_iter().filter(|request| request.starts_with("DELETE")).collect::<Vec<_>>();
+    assert_eq!(deletions(), [] as [&str; 0]);
+
+    let pruned = program.run(["prune", "v//acme/app", "--older-than", "1d", "--force-large", "--yes"]).succeeds();
+    insta::assert_snapshot!(pruned.stdout, @r"
+    v/acme/app
+      KEEP    sibling    same digest as immutable, which is kept
+      KEEP    immutable  immutable by a rule of the project in Harbor
+      DELETE  old        older than 1d
+    1 tag and 1 manifest go; about 633 B are no longer referenced.
+    The space comes back when Harbor runs its garbage collection.
+    ");
+    assert_eq!(storage.tags(&repository("acme/app")).unwrap().len(), 2);
+    program.run(["tag", "delete", "v//acme/app:immutable", "v//acme/app:sibling", "--yes"]).exits(9).says("not deleted: immutable");
+    assert_eq!(storage.tags(&repository("acme/app")).unwrap().len(), 1);
 }
 
 /// The second slash of a name is escaped twice on the wire, or a proxy makes another address of it.

@@ -15,12 +15,14 @@ mod gitea;
 mod gitlab;
 mod harbor;
 mod ionos;
+mod locks;
 mod nexus;
 mod program;
 mod quay;
 mod signatures;
 mod swr;
 mod tcr;
+mod untagged;
 mod zot;
 
 use std::sync::Arc;

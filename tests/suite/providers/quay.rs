@@ -68,7 +68,7 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
         let entries = versions.iter().flat_map(|(manifest, tags)| {
             tags.iter().map(move |tag| {
                 let list = manifest.media_type.contains("index") || manifest.media_type.contains("list");
-                json!({ "name": tag, "manifest_digest": manifest.digest, "is_manifest_list": list, "size": size(manifest), "start_ts": 1772359200 })
+                json!({ "name": tag, "manifest_digest": manifest.digest, "is_manifest_list": list, "size": size(manifest), "start_ts": 1772359200, "immutable": tag.as_str() == "immutable" })
             })
         });
         let (tags, more) = call.page(entries.collect());

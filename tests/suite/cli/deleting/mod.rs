@@ -1,6 +1,7 @@
 //! Deleting and putting back, against the embedded registry in all its moods and against the real docker-registry. Tests that keep an
 //! accident of users from happening here are named after its report.
 
+mod accidents;
 mod killed;
 mod manifests;
 mod pruning;

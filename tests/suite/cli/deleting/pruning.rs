@@ -200,6 +200,39 @@ fn what_a_timer_starts() {
     at("2026-12-05T02:00:00Z", "prune --scheduled lab").fails(4);
 }
 
+/// Several schedulers at once, and after one that was killed half way: a slot is run once.
+#[test]
+fn a_slot_belongs_to_one_run() {
+    let lab = Lab::new(Behaviour { latency: std::time::Duration::from_millis(20), ..Behaviour::default() });
+    lab.builds(6);
+    let at = |now: &str, line: &str| lab.program.call(line.split(' ')).env("REGCTL_NOW", now);
+    at("2026-11-20T12:00:00Z", "update lab --retention keep_last=5 --gc-days Sat --gc-time 02:00").run().succeeds();
+    let listed = || lab.server.requests().iter().filter(|sent| sent.path.contains("/tags/list")).count();
+
+    let alone = at("2026-11-21T02:30:00Z", "prune --due --dry-run").run().succeeds();
+    let in_one_run = listed();
+    assert!(in_one_run > 0, "{alone}");
+    lab.server.forget();
+    let running: Vec<_> = (0..6).map(|_| at("2026-11-21T02:30:00Z", "prune --due").spawn()).collect();
+    for finished in running.into_iter().map(crate::support::program::Running::wait) {
+        finished.succeeds();
+    }
+    assert_eq!((listed(), lab.runs().len(), lab.tags().len()), (in_one_run, 1, 5));
+
+    lab.built(&["ci-7"], "2026-11-20T00:00:00Z");
+    lab.server.forget();
+    let next = "2026-11-28T02:30:00Z";
+    let running = at(next, "prune --due").spawn();
+    while lab.server.counters().requests == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    running.kill();
+    at(next, "prune --due").run().succeeds().says("nothing is due");
+    assert_eq!(lab.tags().len(), 6, "what it left over is for the next slot");
+    at("2026-12-05T02:30:00Z", "prune --due").run().succeeds();
+    assert_eq!(lab.tags().len(), 5);
+}
+
 /// A thousand of two thousand, side by side: one DELETE each, and no more than a few connections.
 #[test]
 fn many_at_once() {
