@@ -26,12 +26,13 @@ pub struct Connector {
     explicit: Option<Credential>,
     allow_proxy: bool,
     cache: Option<Arc<Cache>>,
+    keep_tokens: bool,
 }
 
 impl Connector {
     /// `explicit` is the credential of the command line, which wins over all others.
     pub fn new(wallet: Arc<Wallet>, stats: Arc<Stats>, explicit: Option<Credential>) -> Connector {
-        Connector { wallet, stats, explicit, allow_proxy: false, cache: None }
+        Connector { wallet, stats, explicit, allow_proxy: false, cache: None, keep_tokens: false }
     }
 
     /// Whether registries with an allow-list may be reached through a proxy, which the list can't be held against.
@@ -44,9 +45,23 @@ impl Connector {
         Connector { cache, ..self }
     }
 
+    /// Uses tokens of other runs too, as far as the cache is used and the system can keep them.
+    pub fn keep_tokens(self, keep_tokens: bool) -> Connector {
+        Connector { keep_tokens, ..self }
+    }
+
     /// What other runs learnt of signing in.
     fn known(&self) -> Option<Known> {
-        self.cache.as_ref().map(|cache| Known::new(cache.beside("sign-in")))
+        let known = Known::new(self.cache.as_ref()?.beside("sign-in"));
+        // a credential that was given just now is to be tried, and not what another run got for it
+        Some(if self.keep_tokens && self.explicit.is_none() { known.with_tokens() } else { known })
+    }
+
+    /// Forgets the tokens of other runs.
+    pub fn forget_tokens(&self) {
+        if let Some(cache) = &self.cache {
+            Known::new(cache.beside("sign-in")).forget_tokens();
+        }
     }
 
     fn way_to(&self, client: Client, registry: Arc<dyn Registry>) -> Way {

@@ -20,6 +20,7 @@
 //! | [`connect`] | from an entry of the catalogue to a `Registry`: the one place that assembles the parts |
 //! | [`journal`] | what was removed, as bytes and names, and how it comes back |
 //! | [`operations`] | what commands do, to anything that is a `Registry`; plans, and the one function that applies them |
+//! | [`scanner`] | scanners of images that are installed on this machine |
 //! | [`serve`] | a registry on loopback: sandbox and test double. Shares only `oci` with the client |
 //! | [`cli`] | one file a command: arguments, one call, how the result looks |
 //!
@@ -45,6 +46,7 @@ pub mod operations;
 pub mod output;
 pub mod providers;
 pub mod registry;
+pub mod scanner;
 pub mod scheduler;
 pub mod serve;
 pub mod systems;

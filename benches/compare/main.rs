@@ -119,6 +119,9 @@ impl Bench {
         for tags in if self.brief { &[20][..] } else { &[1_000, 10_000, 100_000] } {
             self.size(*tags);
         }
+        for repositories in if self.brief { &[20][..] } else { &[1_000, 10_000] } {
+            self.catalog(*repositories);
+        }
     }
 
     fn start_up(&self) {
@@ -229,15 +232,39 @@ impl Bench {
         let server = embedded(tags);
         let (program, url) = (Program::new(), server.url());
         let list = || command(&program, &["tag", "list", REPOSITORY, "-r", &url, "-o", "jsonl"]);
-        let first = measured::run(&mut list(), &[], false);
-        assert_eq!(first.lines, tags, "a line a tag");
+        // of a run of its own, because looking costs the one who is looked at
+        let seen = measured::run(&mut list(), &[], true);
+        assert_eq!(seen.lines, tags, "a line a tag");
         let requests: Vec<String> = server.requests().iter().map(|asked| format!("{} {}", asked.method, asked.path)).collect();
         let call = || floor::command(server.address(), &requests, 1);
         let rivals = vec![Rival { name: "bare requests".into(), call: Box::new(call), times: 1 }];
         self.row(&what, "serve", &requests.len().to_string(), list, rivals, 5, |run| {
             let first = run.first_line.map_or_else(String::new, |first| format!("first line after {}", time(first)));
-            let peak = run.peak.map_or_else(String::new, |peak| format!(", {:.1} MiB at most", peak as f64 / 1_048_576.0));
+            let peak = seen.peak.map_or_else(String::new, |peak| format!(", {:.1} MiB at most", peak as f64 / 1_048_576.0));
             first + &peak
+        });
+    }
+
+    /// How cost grows with the number of repositories.
+    fn catalog(&self, repositories: usize) {
+        let what = format!("`repo list`, {repositories} repositories");
+        if !self.wants(&what) {
+            return;
+        }
+        let storage = Storage::memory();
+        for number in 0..repositories {
+            fill(&storage, &format!("team/app{number:05}"), 1);
+        }
+        let server = Running::start(Settings::new(storage)).expect("a free port");
+        let (program, url) = (Program::new(), server.url());
+        let list = || command(&program, &["repo", "list", "-r", &url, "-o", "jsonl"]);
+        let seen = measured::run(&mut list(), &[], true);
+        assert_eq!(seen.lines, repositories, "a line a repository");
+        let requests: Vec<String> = server.requests().iter().map(|asked| format!("{} {}", asked.method, asked.path)).collect();
+        let call = || floor::command(server.address(), &requests, 1);
+        let rivals = vec![Rival { name: "bare requests".into(), call: Box::new(call), times: 1 }];
+        self.row(&what, "serve", &requests.len().to_string(), list, rivals, 5, |_| {
+            seen.peak.map_or_else(String::new, |peak| format!("{:.1} MiB at most", peak as f64 / 1_048_576.0))
         });
     }
 
@@ -259,7 +286,7 @@ impl Bench {
         let mut own = Vec::new();
         let mut others: Vec<Vec<Measured>> = rivals.iter().map(|_| Vec::new()).collect();
         for _ in 0..self.rounds(rounds) {
-            own.push(measured::run(&mut call(), &[], true));
+            own.push(measured::run(&mut call(), &[], false));
             for (rival, runs) in rivals.iter().zip(&mut others) {
                 let (mut command, input) = (rival.call)();
                 runs.push(measured::run(&mut command, &input, false));
@@ -281,9 +308,14 @@ impl Bench {
 /// The embedded registry with so many tags.
 fn embedded(tags: usize) -> Running {
     let storage = Storage::memory();
-    let now = "2026-11-20T12:00:00Z".parse().expect("a time");
-    sample::many_tags(&storage, &REPOSITORY.parse().expect("a repository"), tags, now).expect("memory can be written");
+    fill(&storage, REPOSITORY, tags);
     Running::start(Settings::new(storage)).expect("a free port")
+}
+
+/// So many tags in a repository.
+fn fill(storage: &Storage, repository: &str, tags: usize) {
+    let now = "2026-11-20T12:00:00Z".parse().expect("a time");
+    sample::many_tags(storage, &repository.parse().expect("a repository"), tags, now).expect("memory can be written");
 }
 
 /// A command line of the program, in a home of its own.

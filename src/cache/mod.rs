@@ -1,33 +1,27 @@
 //! Manifests and image configs by digest, kept between runs: content that can't change need not be fetched twice (SPEC §2, §11).
 //!
-//! Files below the cache folder, one a digest, private to the user. Nothing depends on them: each is checked against its digest when it is
-//! read, a damaged one is deleted, all of them may be deleted at any time, and a folder that can't be written is one that stays empty. Many
-//! processes may read and write at once: names say what is in a file, and one that is not whole yet is as good as a damaged one.
+//! What a run fetches is gathered in memory and written as one file, a [pack](pack), when it is enough or the run ends. Nothing depends on
+//! these files: each piece is checked against its digest when it is read, a pack with a wrong one is deleted, all may be deleted at any time,
+//! and a folder that can't be written is one that stays empty. Many processes may read and write at once: no name is used twice, no pack is
+//! changed, and one that is not whole yet, or never will be, is none.
 
+mod pack;
+mod packs;
 mod registry;
 
-use std::collections::HashMap;
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use crate::files;
 use crate::oci::{Digest, RawManifest};
 use crate::registry::Remembered;
+use pack::Key;
+use packs::Packs;
 
 pub use registry::Remembering;
 
-/// What the cache may take on the disk, roughly: manifests and configs of some 200,000 images.
-const MOST_BYTES: u64 = 512 * 1024 * 1024;
-/// Folders that it is spread over, one for each first byte of a digest, so that tidying looks at a few files only.
-const SHARDS: u64 = 256;
-/// What one of them may take.
-const MOST_IN_SHARD: u64 = MOST_BYTES / SHARDS;
 /// Content that is larger is rare and would push out much that is small.
 const LARGEST: usize = 1024 * 1024;
 
@@ -36,26 +30,28 @@ const LARGEST: usize = 1024 * 1024;
 pub struct Cache {
     folder: PathBuf,
     hits: AtomicU64,
-    /// Bytes that this process has put into each shard since it tidied it.
-    written: Mutex<HashMap<u8, u64>>,
+    packs: Mutex<Packs>,
 }
 
-/// What a file holds; part of its name.
+/// What a key stands for; its first byte.
 #[derive(Debug, Clone, Copy)]
 enum Sort {
-    Manifest,
-    Blob,
+    Manifest = 1,
+    Blob = 2,
+    /// A place that was gone through, which has no content.
+    Place = 3,
 }
 
 impl Cache {
     /// The cache in this folder, which is made when there is something to keep.
     pub fn new(folder: impl Into<PathBuf>) -> Cache {
-        Cache { folder: folder.into().join("content"), hits: AtomicU64::new(0), written: Mutex::default() }
+        let folder = folder.into();
+        Cache { packs: Mutex::new(Packs::new(folder.join("content"))), folder, hits: AtomicU64::new(0) }
     }
 
     /// Where something else goes that is kept between runs and may be deleted at any time.
     pub fn beside(&self, name: &str) -> PathBuf {
-        self.folder.with_file_name(name)
+        self.folder.join(name)
     }
 
     /// How often something was found in this run.
@@ -63,96 +59,45 @@ impl Cache {
         self.hits.load(Ordering::Relaxed)
     }
 
-    fn path(&self, sort: Sort, digest: &Digest) -> PathBuf {
-        let ending = match sort {
-            Sort::Manifest => "manifest",
-            Sort::Blob => "blob",
-        };
-        let shard = digest.encoded().get(..2).unwrap_or("00");
-        self.folder.join(digest.algorithm()).join(shard).join(format!("{}.{ending}", digest.encoded()))
+    /// Writes what was kept and not written yet. That it can't is no failure.
+    pub fn finish(&self) {
+        self.packs().finish();
     }
 
-    fn read(&self, sort: Sort, digest: &Digest) -> Option<Vec<u8>> {
-        fs::read(self.path(sort, digest)).ok().filter(|content| content.len() <= LARGEST + media_type_max())
+    fn packs(&self) -> MutexGuard<'_, Packs> {
+        self.packs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hit(&self) {
-        self.hits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Forgets what is not what its name says.
-    fn forget(&self, sort: Sort, digest: &Digest) {
-        let _ = fs::remove_file(self.path(sort, digest));
-    }
-
-    fn write(&self, sort: Sort, digest: &Digest, parts: &[&[u8]]) -> io::Result<()> {
-        let path = self.path(sort, digest);
-        let folder = path.parent().expect("a shard has a folder");
-        if !folder.is_dir() {
-            files::make_private_folder(folder).map_err(io::Error::other)?;
+    /// What `read` makes of what is kept under a key. What it finds wrong is forgotten.
+    fn find<T>(&self, key: Key, read: impl FnOnce(Vec<u8>) -> Option<T>) -> Option<T> {
+        let content = self.packs().get(&key)?;
+        let found = read(content);
+        match found {
+            Some(_) => _ = self.hits.fetch_add(1, Ordering::Relaxed),
+            None => self.packs().forget(&key),
         }
-        // Written under its own name, neither synced nor renamed, which would cost as much as writing it: whoever finds a part of it, even
-        // while it is written, sees that it fails the check, and fetches it.
-        let mut options = fs::File::options();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = match options.open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-            opened => opened?,
-        };
-        let mut length = 0;
-        for part in parts {
-            file.write_all(part)?;
-            length += part.len() as u64;
-        }
-        self.account(folder, digest, length);
-        Ok(())
-    }
-
-    /// An empty file stands for each place.
-    fn mark(&self, place: &str) -> PathBuf {
-        self.beside("been").join(Digest::sha256(place.as_bytes()).encoded())
-    }
-
-    /// Tidies a shard now and then: the first time that this process writes to it, and after each quarter of what it may hold.
-    fn account(&self, folder: &Path, digest: &Digest, length: u64) {
-        let shard = digest.encoded().get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).unwrap_or(0);
-        let mut written = self.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let known = written.contains_key(&shard);
-        let since = written.entry(shard).or_default();
-        *since += length;
-        if !known || *since > MOST_IN_SHARD / 4 {
-            *since = 0;
-            drop(written);
-            tidy(folder, MOST_IN_SHARD);
-        }
+        found
     }
 }
 
-/// Deletes the oldest files of a folder until what is left fits, with room for more.
-fn tidy(folder: &Path, most: u64) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
-            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
-        })
-        .collect();
-    let mut total: u64 = files.iter().map(|(_, length, _)| length).sum();
-    if total <= most {
-        return;
+impl Drop for Cache {
+    fn drop(&mut self) {
+        self.finish();
     }
-    files.sort();
-    for (_, length, path) in files {
-        if total <= most / 4 * 3 {
-            break;
-        }
-        // another process may have been faster
-        let _ = fs::remove_file(path);
-        total -= length;
+}
+
+/// The beginning of a digest is enough: what is found is checked against all of it.
+fn key(sort: Sort, digest: &Digest) -> Key {
+    let mut key = Key::default();
+    key[0] = sort as u8;
+    for (byte, hex) in key[1..].iter_mut().zip(digest.encoded().as_bytes().as_chunks::<2>().0) {
+        *byte = std::str::from_utf8(hex).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok()).unwrap_or_default();
     }
+    key
+}
+
+fn place_key(place: &str) -> Key {
+    key(Sort::Place, &Digest::sha256(place.as_bytes()))
 }
 
 /// A media type is no longer than this (RFC 6838 §4.2: two names of at most 127 characters), and a line break ends it.
@@ -162,19 +107,13 @@ const fn media_type_max() -> usize {
 
 impl Remembered for Cache {
     fn manifest(&self, digest: &Digest) -> Option<RawManifest> {
-        let mut content = self.read(Sort::Manifest, digest)?;
-        let read = content.iter().position(|byte| *byte == b'\n').and_then(|end| {
+        self.find(key(Sort::Manifest, digest), |mut content| {
+            let end = content.iter().position(|byte| *byte == b'\n')?;
             let bytes = content.split_off(end + 1);
             content.truncate(end);
-            let media_type = String::from_utf8(std::mem::take(&mut content)).ok()?;
+            let media_type = String::from_utf8(content).ok()?;
             digest.verifies(&bytes).then(|| RawManifest { media_type, digest: digest.clone(), bytes: bytes.into() })
-        });
-        if read.is_some() {
-            self.hit()
-        } else {
-            self.forget(Sort::Manifest, digest)
-        }
-        read
+        })
     }
 
     fn keep_manifest(&self, manifest: &RawManifest) {
@@ -182,47 +121,50 @@ impl Remembered for Cache {
         if manifest.bytes.len() > LARGEST || kind.len() >= media_type_max() || kind.contains(&b'\n') {
             return;
         }
-        let _ = self.write(Sort::Manifest, &manifest.digest, &[kind, b"\n", &manifest.bytes]);
+        self.packs().add(key(Sort::Manifest, &manifest.digest), &[kind, b"\n", &manifest.bytes]);
     }
 
     fn blob(&self, digest: &Digest) -> Option<Bytes> {
-        let content = self.read(Sort::Blob, digest)?;
-        if digest.verifies(&content) {
-            self.hit();
-            Some(content.into())
-        } else {
-            self.forget(Sort::Blob, digest);
-            None
-        }
+        self.find(key(Sort::Blob, digest), |content| digest.verifies(&content).then(|| content.into()))
     }
 
     fn keep_blob(&self, digest: &Digest, content: &[u8]) {
         if content.len() <= LARGEST && digest.verifies(content) {
-            let _ = self.write(Sort::Blob, digest, &[content]);
+            self.packs().add(key(Sort::Blob, digest), &[content]);
         }
     }
 
     fn been_to(&self, place: &str) -> bool {
-        self.mark(place).exists()
+        self.packs().contains(&place_key(place))
     }
 
     fn goes_to(&self, place: &str) {
-        let mark = self.mark(place);
-        let folder = mark.parent().expect("a mark has a folder");
-        if files::make_private_folder(folder).is_ok() {
-            // that it can't be written costs a few requests the next time
-            let _ = fs::File::create(mark);
-        }
+        self.packs().add(place_key(place), &[]);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::oci::media_type;
 
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder.join("content")).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|ending| ending == "pack")).collect()
+    }
+
+    fn config(number: u32) -> (Digest, Vec<u8>) {
+        let content = format!(r#"{{"number":{number}}}"#).into_bytes();
+        (Digest::sha256(&content), content)
+    }
+
     #[test]
-    fn what_is_kept_is_found_again_and_checked() {
+    fn what_is_kept_is_found_again() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path());
         let manifest = RawManifest::new(media_type::OCI_MANIFEST, r#"{"schemaVersion":2}"#.to_owned());
@@ -230,20 +172,18 @@ mod tests {
         cache.keep_manifest(&manifest);
         let config = Digest::sha256(b"{}");
         cache.keep_blob(&config, b"{}");
+        assert_eq!(cache.manifest(&manifest.digest), Some(manifest.clone()), "before it is written");
+        cache.finish();
+        assert_eq!(cache.blob(&config).unwrap(), "{}", "after it is written");
         let again = Cache::new(folder.path());
         assert_eq!(again.manifest(&manifest.digest), Some(manifest.clone()));
         assert_eq!(again.blob(&config).unwrap(), "{}");
         assert_eq!(again.blob(&manifest.digest), None, "a manifest is no blob");
         assert_eq!(again.hits(), 2);
-
-        let path = again.path(Sort::Blob, &config);
-        fs::write(&path, "[]").unwrap();
-        assert_eq!(again.blob(&config), None);
-        assert!(!path.exists(), "what is wrong is forgotten");
-        fs::write(again.path(Sort::Manifest, &manifest.digest), "no line break").unwrap();
-        assert_eq!(again.manifest(&manifest.digest), None);
         cache.keep_blob(&config, b"something else");
-        assert_eq!(cache.blob(&config), None);
+        assert_eq!(cache.blob(&config).unwrap(), "{}");
+        drop((cache, again));
+        assert_eq!(files(folder.path()).len(), 1, "a run is a file");
     }
 
     #[cfg(unix)]
@@ -251,12 +191,9 @@ mod tests {
     fn nobody_else_can_read_it() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::new(folder.path());
-        let config = Digest::sha256(b"{}");
-        cache.keep_blob(&config, b"{}");
-        let path = cache.path(Sort::Blob, &config);
+        Cache::new(folder.path()).keep_blob(&Digest::sha256(b"{}"), b"{}");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&path), mode(path.parent().unwrap()), mode(&folder.path().join("content"))), (0o600, 0o700, 0o700));
+        assert_eq!((mode(&files(folder.path())[0]), mode(&folder.path().join("content"))), (0o600, 0o700));
     }
 
     #[test]
@@ -265,7 +202,9 @@ mod tests {
         let cache = Cache::new(folder.path());
         assert!(!cache.been_to("prod/app"));
         cache.goes_to("prod/app");
-        assert!(Cache::new(folder.path()).been_to("prod/app"));
+        drop(cache);
+        let cache = Cache::new(folder.path());
+        assert!(cache.been_to("prod/app"));
         assert!(!cache.been_to("lab/app"));
     }
 
@@ -273,27 +212,82 @@ mod tests {
     fn a_folder_that_can_not_be_written_is_no_failure() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let cache = Cache::new(file.path());
-        cache.goes_to("prod/app");
-        assert!(!cache.been_to("prod/app"));
         let config = Digest::sha256(b"{}");
         cache.keep_blob(&config, b"{}");
+        cache.finish();
         assert_eq!(cache.blob(&config), None);
     }
 
     #[test]
-    fn the_oldest_go_first() {
+    fn what_is_wrong_is_forgotten_and_kept_anew() {
         let folder = tempfile::tempdir().unwrap();
-        for (age, name) in ["oldest", "older", "young", "younger"].into_iter().enumerate() {
-            let path = folder.path().join(name);
-            fs::write(&path, [0; 100]).unwrap();
-            let then = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(age as u64);
-            fs::File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+        let (digest, content) = config(1);
+        Cache::new(folder.path()).keep_blob(&digest, &content);
+        let path = files(folder.path()).remove(0);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[0] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let cache = Cache::new(folder.path());
+        assert_eq!(cache.blob(&digest), None);
+        assert!(!path.exists());
+        cache.keep_blob(&digest, &content);
+        assert_eq!(cache.blob(&digest).unwrap(), content);
+    }
+
+    /// As when each is a process: they know nothing of each other but the folder.
+    #[test]
+    fn many_may_write_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs: u32 = 40;
+        std::thread::scope(|scope| {
+            for run in 0..runs {
+                let folder = folder.path();
+                scope.spawn(move || {
+                    let cache = Cache::new(folder);
+                    for number in [run, run + 1] {
+                        let (digest, content) = config(number);
+                        if let Some(found) = cache.blob(&digest) {
+                            assert_eq!(found, content);
+                        }
+                        cache.keep_blob(&digest, &content);
+                    }
+                });
+            }
+        });
+        let cache = Cache::new(folder.path());
+        for number in 0..=runs {
+            let (digest, content) = config(number);
+            assert_eq!(cache.blob(&digest).unwrap(), content);
         }
-        tidy(folder.path(), 400);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4, "it fits");
-        tidy(folder.path(), 300);
-        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        left.sort();
-        assert_eq!(left, ["young", "younger"]);
+    }
+
+    proptest! {
+        /// Whatever happens to a file: the right bytes or none.
+        #[test]
+        fn damage_gives_no_wrong_bytes(at in 0..1000usize, flip in 0..=255u8, cut in any::<bool>()) {
+            let folder = tempfile::tempdir().unwrap();
+            let all: Vec<_> = (0..9).map(config).collect();
+            let cache = Cache::new(folder.path());
+            for (digest, content) in &all {
+                cache.keep_blob(digest, content);
+            }
+            drop(cache);
+            let path = files(folder.path()).remove(0);
+            let mut bytes = fs::read(&path).unwrap();
+            let at = at % bytes.len();
+            bytes[at] ^= flip;
+            if cut {
+                bytes.truncate(at);
+            }
+            fs::write(&path, bytes).unwrap();
+            let cache = Cache::new(folder.path());
+            for (digest, content) in &all {
+                if let Some(found) = cache.blob(digest) {
+                    prop_assert_eq!(&found, content);
+                }
+                cache.keep_blob(digest, content);
+                prop_assert_eq!(&cache.blob(digest).unwrap(), content);
+            }
+        }
     }
 }

@@ -8,7 +8,9 @@ use futures_util::stream::BoxStream;
 
 use super::Cache;
 use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
-use crate::registry::{BlobStream, Capabilities, Locks, Ping, Referrers, Registry, Remembered, Result, Support, TagEntry};
+use crate::registry::{
+    BlobStream, Capabilities, Facts, Locks, Ping, Referrers, Registry, Remembered, Result, Scanned, Support, TagEntry,
+};
 
 /// A registry with a cache beside it.
 pub struct Remembering {
@@ -47,6 +49,10 @@ impl Registry for Remembering {
 
     async fn ping(&self) -> Result<Ping> {
         self.registry.ping().await
+    }
+
+    async fn facts(&self) -> Result<Facts> {
+        self.registry.facts().await
     }
 
     fn repositories(&self) -> BoxStream<'_, Result<Vec<Repository>>> {
@@ -99,6 +105,10 @@ impl Registry for Remembering {
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers> {
         self.registry.referrers(repository, subject).await
+    }
+
+    async fn vulnerabilities(&self, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        self.registry.vulnerabilities(repository, digest).await
     }
 
     async fn blob_size(&self, repository: &Repository, digest: &Digest) -> Result<u64> {

@@ -35,6 +35,8 @@ pub struct Context {
     pub(super) runtime: OnceLock<Runtime>,
     /// See [`Context::cache`].
     pub(super) cache: OnceLock<Option<Arc<Cache>>>,
+    /// Whether signing in may be spared by what another run got.
+    pub(super) keeps_tokens: bool,
 }
 
 impl Context {

@@ -31,3 +31,12 @@ pub(super) fn for_registry(error: &Error) -> Vec<String> {
     };
     vec![hint]
 }
+
+/// The three ways to a report on an image on which there is none.
+pub(super) fn for_an_unscanned_image() -> [&'static str; 3] {
+    [
+        "let the registry scan: Harbor, Quay, ECR, Artifact Registry and IONOS do, when that is switched on there",
+        "attach a report: oras attach --artifact-type application/sarif+json IMAGE report.sarif, or cosign attest --type vuln --predicate FILE IMAGE",
+        "install trivy or grype on this machine, somewhere on PATH",
+    ]
+}

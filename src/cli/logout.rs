@@ -49,6 +49,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let was_there = wallet.forget(kind, &id).map_err(|error| error.unavailable(Some(name.as_str())))?;
     let changes = Changes { credential: Some(SourceKind::None), ..Changes::default() };
     store.edit(|catalogue| catalogue.update(name, &changes, &Updating::default(), super::catalogue::host_rules, context.now))?;
+    context.connector(None).forget_tokens();
     context.printer.done(match was_there {
         true => format!("signed out of {name}; its secret is deleted"),
         false => format!("signed out of {name}; there was no secret"),

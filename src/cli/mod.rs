@@ -61,6 +61,7 @@ mod undo;
 mod update;
 mod usage;
 mod verify;
+mod vulnerabilities;
 mod wallet;
 
 use std::ffi::OsString;
@@ -119,6 +120,8 @@ enum Command {
     Verify(verify::Args),
     #[command(visible_alias = "du")]
     Usage(usage::Args),
+    #[command(visible_alias = "vulns")]
+    Vulnerabilities(vulnerabilities::Args),
     Search(search::Args),
     #[command(subcommand, alias = "manifests")]
     Manifest(manifest::Command),
@@ -150,6 +153,12 @@ enum Command {
 }
 
 impl Command {
+    /// Whether it is about signing in itself, so that what another run got proves nothing.
+    fn tries_to_sign_in(&self) -> bool {
+        use Command::{Activate, Add, Apply, Check, Import, Login, Token, Update};
+        matches!(self, Add(_) | Update(_) | Apply(_) | Activate(_) | Import(_) | Check(_) | Login(_) | Token(_))
+    }
+
     fn run(&self, context: &Context) -> anyhow::Result<Exit> {
         match self {
             Command::Add(args) => add::run(args, context),
@@ -171,6 +180,7 @@ impl Command {
             Command::Referrers(args) => referrers::run(args, context),
             Command::Verify(args) => verify::run(args, context),
             Command::Usage(args) => usage::run(args, context),
+            Command::Vulnerabilities(args) => vulnerabilities::run(args, context),
             Command::Search(args) => search::run(args, context),
             Command::Manifest(command) => command.run(context),
             Command::Blob(command) => command.run(context),
@@ -222,6 +232,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Command::Prune(args) => args.verify,
         _ => false,
     };
+    let keeps_tokens = !cli.command.tries_to_sign_in() && environment.var("REGCTL_KEEP_TOKENS").as_deref() != Some("never");
     let context = Context {
         printer,
         globals,
@@ -231,10 +242,14 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         wallet: OnceLock::new(),
         runtime: OnceLock::new(),
         cache: OnceLock::new(),
+        keeps_tokens,
         stats: Arc::default(),
         password: OnceLock::new(),
     };
     let result = cli.command.run(&context);
+    if let Some(Some(cache)) = context.cache.get() {
+        cache.finish();
+    }
     if context.globals.stats {
         show_stats(&context);
     }

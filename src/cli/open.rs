@@ -34,6 +34,20 @@ impl Opened {
     }
 }
 
+/// An image that was meant, with the way to its registry.
+pub struct OpenedImage {
+    /// The way to the registry.
+    pub way: Way,
+    /// The registry's address.
+    pub address: Address,
+    /// Its name and entry in the catalogue, if it is there.
+    pub entry: Option<(Name, Entry)>,
+    /// The repository, in full.
+    pub repository: Repository,
+    /// What names the image in it.
+    pub selector: Selector,
+}
+
 /// A whole registry that was meant.
 #[derive(Clone)]
 pub struct OpenedRegistry {
@@ -129,6 +143,11 @@ impl Context {
         self.open_place(&catalogue, &target.place, self.explicit(args)?, true)
     }
 
+    /// The way to the registry of an entry.
+    pub fn entry_way(&self, name: &Name) -> anyhow::Result<Way> {
+        self.way(&self.catalogue()?, &Place::Entry(name.clone()), None, true)
+    }
+
     /// A repository.
     pub fn open_repository(&self, args: &TargetArgs, text: &str) -> anyhow::Result<OpenedRepository> {
         let (catalogue, place, repository) = self.find_repository(args, text)?;
@@ -160,6 +179,23 @@ impl Context {
     /// A manifest by tag or digest, or the tag `latest`.
     pub fn open_manifest_or_latest(&self, args: &TargetArgs, text: &str) -> anyhow::Result<Opened> {
         self.open_one(args, text, Some("latest".parse().expect("latest is a tag")))
+    }
+
+    /// An image by tag or digest, or the tag `latest`, for commands that need more of its registry than answers.
+    pub fn open_image(&self, args: &TargetArgs, text: &str) -> anyhow::Result<OpenedImage> {
+        let catalogue = self.catalogue()?;
+        let target = catalogue.target(text, &self.options(args, self.shell_default().as_deref()))?;
+        let repository = repository(&target, text)?;
+        let selector = target.selector().unwrap_or_else(|| Selector::Tag("latest".parse().expect("latest is a tag")));
+        let way = self.way(&catalogue, &target.place, self.explicit(args)?, true)?;
+        let (address, entry) = match target.place {
+            Place::AdHoc(address) => (address, None),
+            Place::Entry(name) => {
+                let entry = entry_of(&catalogue, &name).clone();
+                (entry.address.clone().expect("there is no way to an entry without an address"), Some((name, entry)))
+            }
+        };
+        Ok(OpenedImage { way, address, entry, repository, selector })
     }
 
     /// A blob.

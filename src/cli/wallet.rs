@@ -25,7 +25,7 @@ impl Context {
     /// What makes connections in this run. `explicit` is a credential that wins over all others.
     pub fn connector(&self, explicit: Option<Credential>) -> Connector {
         let connector = Connector::new(self.wallet(), Arc::clone(&self.stats), explicit);
-        connector.allow_proxy(self.globals.allow_proxy).cache(self.cache())
+        connector.allow_proxy(self.globals.allow_proxy).cache(self.cache()).keep_tokens(self.keeps_tokens)
     }
 
     /// The cache of this run; none with `--no-cache`, or where there is no folder for it.

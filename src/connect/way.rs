@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::credentials::Secret;
+use crate::credentials::{Credential, Secret};
 use crate::oci::Repository;
 use crate::providers::detect::{self, Sighting};
 use crate::providers::look::look;
@@ -74,6 +74,23 @@ impl Way {
     /// Whose credential was used so far.
     pub fn account(&self) -> Option<Account> {
         self.client.account()
+    }
+
+    /// What signs another program in to the registry as this one would; `None` where there is no credential. An identity token, which others
+    /// don't take, becomes a token to pull from this repository.
+    ///
+    /// # Errors
+    /// When there should be a credential and it can't be had, or nothing can be made of it.
+    pub async fn credential(&self, repository: &Repository) -> Result<Option<Credential>> {
+        let failed = |error: crate::registry::Error| error.on("sign in to", self.registry.name());
+        match self.client.credential().await.map_err(failed)? {
+            Some(Credential::IdentityToken(_)) => {
+                let header = self.authorization(repository, &["pull"]).await?;
+                let token = header.as_ref().and_then(|header| header.expose().strip_prefix("Bearer "));
+                Ok(token.map(|token| Credential::RegistryToken(Secret::new(token))))
+            }
+            other => Ok(other),
+        }
     }
 
     /// The value of the `Authorization` header that allows these actions on a repository; `None` where none is wanted.

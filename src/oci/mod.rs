@@ -17,7 +17,7 @@ pub use descriptor::Descriptor;
 pub use digest::{Digest, DigestHasher};
 pub use manifest::{ImageManifest, Index, Manifest, ManifestError, RawManifest, Schema1};
 pub use platform::Platform;
-pub use reference::{InvalidName, Reference, Repository, Selector, Tag};
+pub use reference::{InvalidName, Reference, Repository, Selector, Tag, is_attachment_tag};
 
 /// Reads `null` as the default value: Go servers write `null` for an empty list or map.
 pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>

@@ -110,14 +110,15 @@ impl Tag {
         &self.0
     }
 
-    /// Whether this is a tag of the referrers tag schema or of cosign (`sha256-<hex>`, with `.sig`, `.att` or `.sbom`): it carries
-    /// something attached to an image rather than an image.
+    /// See [`is_attachment_tag`].
     pub fn is_attachment(&self) -> bool {
         is_attachment_tag(&self.0)
     }
 }
 
-fn is_attachment_tag(tag: &str) -> bool {
+/// Whether this is a tag of the referrers tag schema or of cosign (`sha256-<hex>`, with `.sig`, `.att` or `.sbom`): it carries something
+/// attached to an image rather than an image.
+pub fn is_attachment_tag(tag: &str) -> bool {
     let Some(rest) = tag.strip_prefix("sha256-").or_else(|| tag.strip_prefix("sha512-")) else { return false };
     let hex = rest.bytes().take_while(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f')).count();
     hex >= 64 && (rest.len() == hex || rest.as_bytes()[hex] == b'.')

@@ -126,9 +126,9 @@ impl<'a> Content<'a> {
         cell(&self.configs, &descriptor.digest).get_or_try_init(fetch).await.cloned().map(Some)
     }
 
-    /// A small blob, whole.
-    pub async fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
-        blob(self.registry, self.repository, descriptor).await
+    /// A blob, whole, unless it has more than `most` bytes.
+    pub async fn blob_up_to(&self, descriptor: &Descriptor, most: u64) -> Result<Vec<u8>> {
+        blob(self.registry, self.repository, descriptor, most).await
     }
 }
 
@@ -151,7 +151,7 @@ pub(super) async fn image_config(registry: &dyn Registry, repository: &Repositor
     let bytes = match remembered.and_then(|remembered| remembered.blob(&descriptor.digest)) {
         Some(bytes) => bytes.into(),
         None => {
-            let bytes = blob(registry, repository, descriptor).await?;
+            let bytes = blob(registry, repository, descriptor, CONFIG_MAX).await?;
             if let Some(remembered) = remembered {
                 remembered.keep_blob(&descriptor.digest, &bytes);
             }
@@ -164,19 +164,20 @@ pub(super) async fn image_config(registry: &dyn Registry, repository: &Repositor
     })
 }
 
-/// A small blob, whole.
-async fn blob(registry: &dyn Registry, repository: &Repository, descriptor: &Descriptor) -> Result<Vec<u8>> {
+/// A blob, whole.
+async fn blob(registry: &dyn Registry, repository: &Repository, descriptor: &Descriptor, most: u64) -> Result<Vec<u8>> {
     let too_large = || {
         Error::new(ErrorKind::Protocol, "read", reference(registry, repository, &descriptor.digest.clone().into()))
-            .because("it is larger than 4 MiB, and no config is")
+            .because(format!("it is larger than {} MiB", most >> 20))
     };
-    if descriptor.size > CONFIG_MAX {
+    if descriptor.size > most {
         return Err(too_large());
     }
     let mut stream = registry.blob(repository, &descriptor.digest).await?.content;
-    let mut bytes = Vec::with_capacity(descriptor.size as usize);
+    // what a descriptor says need not be true
+    let mut bytes = Vec::with_capacity(descriptor.size.min(CONFIG_MAX) as usize);
     while let Some(piece) = stream.try_next().await? {
-        if (bytes.len() + piece.len()) as u64 > CONFIG_MAX {
+        if (bytes.len() + piece.len()) as u64 > most {
             return Err(too_large());
         }
         bytes.extend_from_slice(&piece);

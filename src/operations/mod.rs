@@ -4,6 +4,7 @@
 //! Deciding is apart from doing: [`delete`] reads and makes a [`plan`], [`apply`] carries a plan out and is the only thing that
 //! deletes.
 
+mod ahead;
 pub mod apply;
 pub mod attached;
 pub mod check;
@@ -14,6 +15,7 @@ pub mod filter;
 pub mod image;
 pub mod inspect;
 pub mod inventory;
+pub mod live;
 mod placeholder;
 pub mod plan;
 pub mod prune;
@@ -24,6 +26,7 @@ pub mod tags;
 pub mod undo;
 pub mod usage;
 pub mod verify;
+pub mod vulnerabilities;
 
 pub use content::Content;
 

@@ -176,7 +176,7 @@ pub struct LayerReport {
 pub async fn report(registry: &dyn Registry, repository: &Repository, tick: Ticker<'_>) -> Result<RepositoryReport> {
     let content = Content::new(registry, repository);
     let content = &content;
-    let resolved = match tags::resolve_all(registry, repository, tick).await {
+    let resolved = match tags::resolve_all(content, tick).await {
         Ok(resolved) => resolved,
         Err(error) => return Err(error),
     };

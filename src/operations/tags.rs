@@ -8,11 +8,12 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
 
+use super::ahead::Ahead;
 use super::content::reference;
 use super::filter::Filter;
 use super::image::{self, Summary};
 use super::{Content, Failure, Ticker};
-use crate::oci::{Descriptor, Digest, Repository, Selector, Tag};
+use crate::oci::{Descriptor, Digest, Repository, Selector, Tag, is_attachment_tag};
 use crate::registry::{Error, ErrorKind, Lock, Locks, Registry, Result, TagEntry};
 
 /// How many times as many tags are begun as requests run at once. They are handed over in order, so while the first of them is slow, the
@@ -207,6 +208,8 @@ pub async fn stream(
             }
         }
         emit(&tags)?;
+        // what was begun meanwhile gets its turn
+        tokio::task::yield_now().await;
         if let Some(error) = end {
             return Err(error.into());
         }
@@ -221,9 +224,12 @@ fn names<'a>(
     query: &'a Query,
     hidden: &'a AtomicU64,
 ) -> impl Stream<Item = Result<TagEntry>> + 'a {
-    let pages = registry.tags(repository).map_ok(|page| stream::iter(page.into_iter().map(Ok)));
+    let pages = registry.tags(repository);
+    // who wants a few only may not want the next page
+    let pages = if query.limit.is_none() { Ahead::new(pages).left_stream() } else { pages.right_stream() };
+    let pages = pages.map_ok(|page| stream::iter(page.into_iter().map(Ok)));
     pages.try_flatten().try_filter(move |entry| {
-        let is_attachment = || entry.name.parse::<Tag>().is_ok_and(|tag| tag.is_attachment());
+        let is_attachment = || is_attachment_tag(&entry.name);
         let fits = if !query.attachments && is_attachment() {
             hidden.fetch_add(1, Atomic::Relaxed);
             false
@@ -256,19 +262,18 @@ impl<'a> Resolver<'a> {
         &'b self,
         entries: impl Stream<Item = Result<TagEntry>> + 'b,
     ) -> futures_util::stream::LocalBoxStream<'b, std::result::Result<Option<ListedTag>, Failure>> {
-        let width = if self.needs_requests() { BEGUN * self.content.registry.concurrency() } else { 1 };
-        entries
-            .map(move |entry| async move {
-                match entry {
-                    Ok(entry) => {
-                        let name = self.reference(&entry);
-                        self.resolve(entry).await.map_err(|error| Failure { name, error })
-                    }
-                    Err(error) => Err(Failure { name: String::new(), error }),
-                }
-            })
-            .buffered(width.max(1))
-            .boxed_local()
+        let nameless = |error| Failure { name: String::new(), error };
+        if !self.needs_requests() {
+            return entries.map_ok(|entry| Some(self.listed(entry))).map_err(nameless).boxed_local();
+        }
+        let resolved = entries.map(move |entry| async move {
+            let mut tag = self.listed(entry.map_err(nameless)?);
+            match self.resolve(&mut tag).await {
+                Ok(fits) => Ok(fits.then_some(tag)),
+                Err(error) => Err(Failure { name: tag.reference, error }),
+            }
+        });
+        resolved.buffered((BEGUN * self.content.registry.concurrency()).max(1)).boxed_local()
     }
 
     fn needs_requests(&self) -> bool {
@@ -287,15 +292,11 @@ impl<'a> Resolver<'a> {
         self.content.registry.head(self.content.repository, &Selector::Tag(tag.clone())).await
     }
 
-    fn reference(&self, entry: &TagEntry) -> String {
-        format!("{}/{}:{}", self.content.registry.name(), self.content.repository, entry.name)
-    }
-
-    /// `None`: it is not on the digest that was asked for, or went away since it was listed.
-    async fn resolve(&self, entry: TagEntry) -> Result<Option<ListedTag>> {
+    /// As it was listed.
+    fn listed(&self, entry: TagEntry) -> ListedTag {
         let lock = self.locks.tag(&entry.name, entry.lock);
-        let mut tag = ListedTag {
-            reference: self.reference(&entry),
+        ListedTag {
+            reference: [self.content.registry.name(), "/", self.content.repository.as_str(), ":", &entry.name].concat(),
             name: entry.name,
             digest: entry.digest,
             kind: entry.media_type.as_deref().and_then(image::Shape::of_type),
@@ -308,14 +309,15 @@ impl<'a> Resolver<'a> {
             pulled_at: entry.pulled_at,
             locked: lock.map(|lock| lock.held().is_some()),
             lock_reason: lock.and_then(Lock::why),
-        };
-        if !self.needs_requests() {
-            return Ok(Some(tag));
         }
+    }
+
+    /// Finds out more. `false`: it is not on the digest that was asked for, or went away since it was listed.
+    async fn resolve(&self, tag: &mut ListedTag) -> Result<bool> {
         // each manifest costs the person one of a few pulls: what the list told has to do
         if let Some(digest) = tag.digest.as_ref().filter(|_| self.content.registry.counts_reads()) {
             let fits = self.query.digest.as_ref().is_none_or(|wanted| wanted == digest);
-            return Ok(fits.then_some(tag));
+            return Ok(fits);
         }
         let valid: Tag = tag.name.parse().map_err(|error: crate::oci::InvalidName| {
             Error::new(ErrorKind::Protocol, "look at", &tag.reference)
@@ -325,11 +327,11 @@ impl<'a> Resolver<'a> {
         let head = match self.head(&valid).await {
             Ok(head) => head,
             // deleted while we listed
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
         if self.query.digest.as_ref().is_some_and(|wanted| *wanted != head.digest) {
-            return Ok(None);
+            return Ok(false);
         }
         tag.media_type = Some(head.media_type);
         if self.wants_manifests() {
@@ -342,7 +344,7 @@ impl<'a> Resolver<'a> {
             tag.created_at = created_at;
         }
         tag.digest = Some(head.digest);
-        Ok(Some(tag))
+        Ok(true)
     }
 }
 
@@ -409,18 +411,19 @@ pub struct ResolvedTag {
 
 /// Every tag of a repository with its digest. Tags whose manifest is gone are left out; anything else that can't be read is an
 /// error: a list with holes would lie about which tags share a digest.
-pub async fn resolve_all(registry: &dyn Registry, repository: &Repository, tick: Ticker<'_>) -> Result<Vec<ResolvedTag>> {
-    let resolved = resolve_each(registry, repository, tick);
+pub async fn resolve_all(content: &Content<'_>, tick: Ticker<'_>) -> Result<Vec<ResolvedTag>> {
+    let resolved = resolve_each(content, true, tick);
     resolved.try_filter_map(|tag| std::future::ready(Ok(tag.ok()))).try_collect().await
 }
 
 /// Every tag of a repository in the server's order, as they are known: what it points at, or the mere name of one that the server lists
-/// and doesn't have.
+/// and doesn't have. `manifests` says that all manifests will be wanted, so that those which are not remembered may come along at once.
 pub(super) fn resolve_each<'a>(
-    registry: &'a dyn Registry,
-    repository: &'a Repository,
+    content: &'a Content<'a>,
+    manifests: bool,
     tick: Ticker<'a>,
 ) -> impl Stream<Item = Result<std::result::Result<ResolvedTag, Tag>>> + 'a {
+    let Content { registry, repository, .. } = *content;
     let pages = registry.tags(repository).map_ok(|page| stream::iter(page.into_iter().map(Ok::<_, Error>)));
     let done = std::sync::Arc::new(AtomicU64::new(0));
     let resolved = pages.try_flatten().map(move |entry| {
@@ -433,7 +436,7 @@ pub(super) fn resolve_each<'a>(
                     .caused_by(error)
             })?;
             let selector = Selector::Tag(tag.clone());
-            let head = registry.head(repository, &selector).await;
+            let head = if manifests { content.resolve(&tag).await } else { registry.head(repository, &selector).await };
             tick(done.fetch_add(1, Atomic::Relaxed) + 1, None);
             match head {
                 Ok(head) => Ok(Ok(ResolvedTag {

@@ -92,23 +92,33 @@ impl Printer {
         self.settings.format
     }
 
-    /// Whether each item should be handed over with [`Printer::item`] as soon as it is known.
+    /// Whether each item should be handed over with [`Printer::items`] as soon as it is known.
     pub fn streams(&self) -> bool {
         self.settings.template.is_none() && self.settings.format == Format::Jsonl
     }
 
     /// Reports a list: `items` is the field of the value that holds what `jsonl` and `--format` show one by one.
     pub fn report_list<T: Serialize>(&self, value: &super::List<T>, view: impl FnOnce() -> Table) -> Result<(), ReportError> {
+        self.report_items(&value.items, value, view)
+    }
+
+    /// The same where the document says more than a list does: `items` are those of its field of that name.
+    pub fn report_items<T: Serialize>(
+        &self,
+        items: &[T],
+        value: &impl Serialize,
+        view: impl FnOnce() -> Table,
+    ) -> Result<(), ReportError> {
         if let Some(template) = &self.settings.template {
             let mut out = String::new();
-            for item in &value.items {
+            for item in items {
                 out.push_str(&template.render(item).map_err(ReportError::Template)?);
                 out.push('\n');
             }
             return self.write(text::clean_lines(&out).as_bytes());
         }
         if self.settings.format == Format::Jsonl {
-            return value.items.chunks(PIECE).try_for_each(|items| self.items(items));
+            return items.chunks(PIECE).try_for_each(|items| self.items(items));
         }
         self.show(value, || view().into())
     }
@@ -124,12 +134,7 @@ impl Printer {
 
     /// Writes items of a stream, each as a line of JSON, all at once: a call of the system for each line would take longer than the lines.
     pub fn items<T: Serialize>(&self, items: &[T]) -> Result<(), ReportError> {
-        let mut lines = String::new();
-        for item in items {
-            lines.push_str(&json::to_string(item, false).map_err(|error| encode("JSON", error))?);
-            lines.push('\n');
-        }
-        self.write(lines.as_bytes())
+        self.write(json::lines(items).map_err(|error| encode("JSON", error))?.as_bytes())
     }
 
     fn show<T: Serialize>(&self, value: &T, view: impl FnOnce() -> View) -> Result<(), ReportError> {

@@ -127,7 +127,12 @@ impl Api {
 
     /// Reads one document.
     pub async fn get<T: DeserializeOwned>(&self, path: &str, operation: &'static str, subject: &str) -> Result<T> {
-        let answer = self.send(self.request(Method::GET, path), operation, subject).await?;
+        self.read(self.request(Method::GET, path), operation, subject).await
+    }
+
+    /// Reads one document by a request of its own kind.
+    pub async fn read<T: DeserializeOwned>(&self, request: Request, operation: &'static str, subject: &str) -> Result<T> {
+        let answer = self.send(request, operation, subject).await?;
         match answer.status.is_success() {
             true => json(&answer, operation, subject),
             false => Err(error(&answer, operation, subject)),

@@ -12,13 +12,13 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Place;
 use super::api::{Api, Keyed, date, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
+use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Repository, Tag, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
+use crate::registry::{Capabilities, Error, ErrorKind, Facts, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
 use crate::transport::{Cursor, Login, LoginCall, Method};
 
 const LIST: &str = "list the repositories of";
@@ -77,6 +77,8 @@ struct Page<T> {
 #[derive(Deserialize)]
 struct Listed {
     name: String,
+    #[serde(default, deserialize_with = "lenient")]
+    storage_size: Option<u64>,
 }
 
 /// A repository by itself, which tells more than the list of them.
@@ -163,6 +165,20 @@ impl Provider for Dockerhub {
             Some(_) => Capabilities { list: Support::Api, untag: Support::Api, delete_repository: Support::Api, ..v2 },
             None => v2,
         }
+    }
+
+    async fn facts(&self, v2: &V2) -> Result<Facts> {
+        let storage = async {
+            let api = self.api(v2, facts::OPERATION, v2.name())?;
+            let namespace = self.namespace(v2).await?;
+            let first = api.request(Method::GET, &format!("/v2/namespaces/{namespace}/repositories")).query("page_size", PAGE);
+            let sizes = |page: Page<Listed>| {
+                page.results.into_iter().map(|listed| Keyed { value: listed.storage_size, key: listed.name }).collect()
+            };
+            let sizes = api.list(first, CURSOR, facts::OPERATION, v2.name().to_owned(), sizes).try_concat().await?;
+            Ok(vec![facts::dockerhub::storage(&namespace, &sizes)])
+        };
+        Ok(Facts { storage: facts::fact(storage.await, facts::dockerhub::NEEDS)?, ..Facts::default() })
     }
 
     fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {

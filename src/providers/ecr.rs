@@ -7,7 +7,7 @@
 //! Written from Amazon's API reference, tried against a fake, and against moto as far as moto goes.
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -15,15 +15,18 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::Place;
 use super::api::{Api, Keyed, date, lenient};
 use super::derived::ecr::{ECR_USER, MEDIA_TYPE, PUBLIC, Service, TEMPORARY, usual_api};
 use super::provider::{Pages, Provider, Vendor};
+use super::reports::ecr as reports;
 use super::sigv4::{self, Signed, Signer};
+use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, ServerError, V2, error, json as read_json};
 use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
+use crate::registry::{
+    Capabilities, Error, ErrorKind, Facts, Hold, Lock, Locks, Registry, Result, Retention, Scanned, Support, TagEntry,
+};
 use crate::transport::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use crate::transport::{Answer, Cursor, Login, Method, Owner, Request, Sign, Unsigned};
 
@@ -34,6 +37,7 @@ const LOCKS: &str = "see what is locked in";
 const UNTAG: &str = "remove the tag";
 const DELETE: &str = "delete";
 const DELETE_REPOSITORY: &str = "delete the repository";
+const REPORT: &str = "read the vulnerability report on";
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 /// What immutability is to ECR: a tag is put once, until it is deleted (users' report: containers-roadmap#2179).
@@ -63,7 +67,7 @@ fn open(place: &Place) -> Result<Box<dyn Provider>> {
     let host = place.client.base().host_str().unwrap_or_default();
     let service = Service::of(host);
     let region = if *service == PUBLIC { Some(PUBLIC_REGION.to_owned()) } else { place.region.clone() };
-    let Some(region) = region else { return Ok(Box::new(Ecr { api: None, service, aliases: OnceCell::new() })) };
+    let Some(region) = region else { return Ok(Box::new(Ecr { api: None, namespace: None, service, aliases: OnceCell::new() })) };
     // an address at Amazon is made of the region and known domains, so it needs nobody's word
     let (base, owner): (Url, Owner) = match &place.api_address {
         Some(base) => (base.clone(), Owner::Registry),
@@ -77,11 +81,12 @@ fn open(place: &Place) -> Result<Box<dyn Provider>> {
         _ => None,
     };
     let api = Some(Api::new(&place.client, base, takes, owner)?);
-    Ok(Box::new(Ecr { api, service, aliases: OnceCell::new() }))
+    Ok(Box::new(Ecr { api, namespace: place.namespace.clone(), service, aliases: OnceCell::new() }))
 }
 
 struct Ecr {
     api: Option<Api>,
+    namespace: Option<String>,
     service: &'static Service,
     /// In the public registry, what the account of the key is called.
     aliases: OnceCell<Vec<String>>,
@@ -195,7 +200,11 @@ struct Failure {
 /// What a name in an error means. ECR answers 400 to everything.
 fn meaning(code: &str) -> Option<ErrorKind> {
     Some(match code {
-        "RepositoryNotFoundException" | "ImageNotFoundException" | "ImageNotFound" => ErrorKind::NotFound,
+        "RepositoryNotFoundException" | "ImageNotFoundException" | "ImageNotFound" | "LifecyclePolicyNotFoundException" => {
+            ErrorKind::NotFound
+        }
+        "ScanNotFoundException" => ErrorKind::NotFound,
+        "UnsupportedImageTypeException" => ErrorKind::Unsupported,
         "AccessDeniedException" => ErrorKind::Denied,
         "UnrecognizedClientException"
         | "InvalidSignatureException"
@@ -318,6 +327,32 @@ impl Ecr {
     }
 }
 
+impl Ecr {
+    /// The lifecycle policies of the entry's repositories, and how many were asked if those are not all. ECR has no call for several.
+    async fn policies(&self, v2: &V2) -> Result<(Vec<Retention>, Option<usize>)> {
+        const TARGET: &str = "GetLifecyclePolicy";
+        let mut all: Vec<Repository> = self.repositories(v2).try_concat().await?;
+        if let Some(namespace) = &self.namespace {
+            all.retain(|name| {
+                name.as_str().strip_prefix(namespace.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+        }
+        let first = (all.len() > facts::MOST).then_some(facts::MOST);
+        all.truncate(facts::MOST);
+        let asked = stream::iter(all).map(|name| async move {
+            let subject = v2.subject(&name, "");
+            let document = json!({ "repositoryName": name.as_str() });
+            match self.call(TARGET, &document, facts::OPERATION, &subject).await {
+                Ok(answer) => Ok(Some(facts::ecr::retention(name.as_str(), &read_json(&answer, facts::OPERATION, &subject)?))),
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
+        });
+        let policies = asked.buffered(v2.concurrency().max(1)).try_filter_map(|policy| std::future::ready(Ok(policy)));
+        Ok((policies.try_collect().await?, first))
+    }
+}
+
 #[async_trait]
 impl Provider for Ecr {
     fn capabilities(&self, v2: Capabilities) -> Capabilities {
@@ -328,6 +363,16 @@ impl Provider for Ecr {
             }
             None => v2,
         }
+    }
+
+    async fn facts(&self, v2: &V2) -> Result<Facts> {
+        // neither policies nor scans
+        if *self.service == PUBLIC {
+            return Ok(Facts::default());
+        }
+        let policies = facts::fact(self.policies(v2).await, facts::ecr::NEEDS)?;
+        let first_repositories = policies.told().and_then(|(_, first)| *first);
+        Ok(Facts { retention: policies.map(|(policies, _)| policies), first_repositories, ..Facts::default() })
     }
 
     fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {
@@ -392,6 +437,36 @@ impl Provider for Ecr {
         }
     }
 
+    async fn vulnerabilities(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        const TARGET: &str = "DescribeImageScanFindings";
+        if self.api.is_none() {
+            return Ok(Scanned::Nothing("ECR's own API is not known without a region".into()));
+        }
+        if *self.service == PUBLIC {
+            return Ok(Scanned::Nothing("ECR Public doesn't scan".into()));
+        }
+        let id = json!({ "imageDigest": digest.as_str() });
+        let document = json!({ "repositoryName": repository.as_str(), "imageId": id, "maxResults": PAGE });
+        let entries = |page: Value| {
+            let key = page["nextToken"].as_str().unwrap_or_default().to_owned();
+            vec![Keyed { key, value: page }]
+        };
+        let subject = v2.subject(repository, &format!("@{digest}"));
+        let pages: Vec<Vec<Value>> = match self.list(TARGET, document, REPORT, subject.clone(), entries).try_collect().await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Scanned::Nothing("ECR has not scanned it".into()));
+            }
+            Err(error) if error.kind() == ErrorKind::Unsupported && error.status().is_some() => {
+                return Ok(Scanned::Nothing("ECR can't scan such an image".into()));
+            }
+            other => other?,
+        };
+        let pages: std::result::Result<Vec<reports::Page>, _> = pages.into_iter().flatten().map(serde_json::from_value).collect();
+        let strange =
+            |why| Error::new(ErrorKind::Protocol, REPORT, subject).because("its findings are not as documented").caused_by(why);
+        Ok(reports::read(pages.map_err(strange)?))
+    }
+
     fn judge(&self, error: Error) -> Error {
         match error.kind() {
             ErrorKind::Unsupported => error.remedy(
@@ -399,8 +474,8 @@ impl Provider for Ecr {
                  only reads and pushes",
             ),
             ErrorKind::Denied => error.remedy(
-                "the access key needs the permissions ecr:DescribeRepositories, ecr:DescribeImages, ecr:BatchDeleteImage and, for repositories, \
-                 ecr:DeleteRepository (in ECR Public the same after ecr-public:, and ecr-public:DescribeRegistries)",
+                "the access key needs the permissions ecr:DescribeRepositories, ecr:DescribeImages, ecr:BatchDeleteImage, for repositories \
+                 ecr:DeleteRepository, and for reports ecr:DescribeImageScanFindings (in ECR Public the same after ecr-public:, and ecr-public:DescribeRegistries)",
             ),
             ErrorKind::Conflict => error.remedy("an index lists the image: delete that index first"),
             _ => error,
@@ -430,7 +505,7 @@ fn tags_of(image: Image) -> impl Iterator<Item = TagEntry> {
 }
 
 /// A number that no date has is none.
-fn seconds(seconds: Option<f64>) -> Option<Timestamp> {
+pub(super) fn seconds(seconds: Option<f64>) -> Option<Timestamp> {
     let time = Timestamp::from_second(seconds? as i64).ok()?;
     date(Some(&time.to_string()))
 }

@@ -9,26 +9,33 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Place;
-use super::api::{Api, date, escaped, lenient, nowhere};
+use super::api::{Api, Keyed, date, escaped, lenient, nowhere};
 use super::derived::google::{GoogleToken, is_json_key};
 use super::provider::{Pages, Provider, Vendor};
+use super::reports::gar::{self as reports, Occurrence, Occurrences};
+use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2, error, json};
 use crate::oci::{Digest, Repository, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Registry, Result, Support, TagEntry};
-use crate::transport::{Answer, Exchange, LIST_LIMIT, Listing, Login, Method, Scope, pages};
+use crate::registry::{
+    Capabilities, Error, ErrorKind, Fact, Facts, Hold, Lock, Locks, Registry, Result, Scanned, Support, TagEntry,
+    VulnerabilityReport,
+};
+use crate::transport::{Answer, Cursor, Exchange, LIST_LIMIT, Listing, Login, Method, Scope, pages};
 
 const TAGS: &str = "list the tags of";
 const MANIFESTS: &str = "list the manifests of";
 const LOCKS: &str = "see what is locked in";
 const DELETE_REPOSITORY: &str = "delete the repository";
+const REPORT: &str = "read the vulnerability report on";
 /// Where the API is for the registry's own hosts.
 const ADDRESS: &str = "https://artifactregistry.googleapis.com";
+/// Where Google's scanner has its API: for these registries it is as much their own.
+const ANALYSIS: &str = "https://containeranalysis.googleapis.com";
 /// What the registry's hosts end in, after the location.
 const HOSTS: &str = "-docker.pkg.dev";
 /// The user name that goes with an OAuth2 access token.
@@ -55,13 +62,43 @@ fn open(place: &Place) -> Result<Box<dyn Provider>> {
         _ => None,
     };
     let location = place.client.base().host_str().and_then(|host| host.strip_suffix(HOSTS)).map(str::to_owned);
-    let api = Api::known(place, |host| host.ends_with(HOSTS), ADDRESS, takes)?;
-    Ok(Box::new(Gar { api, location: location.or_else(|| place.region.clone()) }))
+    let api = Api::known(place, |host| host.ends_with(HOSTS), ADDRESS, takes.clone())?;
+    let analysis = Api::known(place, |host| host.ends_with(HOSTS), ANALYSIS, takes)?;
+    let location = location.or_else(|| place.region.clone());
+    Ok(Box::new(Gar { api, analysis, location, namespace: place.namespace.clone() }))
 }
 
 struct Gar {
     api: Option<Api>,
+    analysis: Option<Api>,
     location: Option<String>,
+    /// The project, or the repository in Google's sense, that the entry is for.
+    namespace: Option<String>,
+}
+
+impl Gar {
+    /// What the scanner noted of one kind on an image.
+    async fn occurrences(
+        &self,
+        api: &Api,
+        kind: &str,
+        v2: &V2,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Vec<Occurrence>> {
+        let project = repository.as_str().split('/').next().unwrap_or_default();
+        let host = v2.client().base().host_str().unwrap_or_default();
+        let filter = format!("kind=\"{kind}\" AND resourceUrl=\"https://{host}/{repository}@{digest}\"");
+        let first = api.request(Method::GET, &format!("/v1/projects/{project}/occurrences"));
+        let first = first.query("filter", &filter).query("pageSize", "1000");
+        let cursor = Cursor::Token { at: "/nextPageToken", parameter: "pageToken" };
+        let entries = |page: Occurrences| {
+            page.occurrences.into_iter().map(|occurrence| Keyed { key: occurrence.name.clone(), value: occurrence }).collect()
+        };
+        let subject = v2.subject(repository, &format!("@{digest}"));
+        let pages: Vec<Vec<Occurrence>> = api.list(first, cursor, REPORT, subject, entries).try_collect().await?;
+        Ok(pages.into_iter().flatten().collect())
+    }
 }
 
 #[derive(Deserialize)]
@@ -102,6 +139,12 @@ struct DockerConfig {
     immutable_tags: bool,
 }
 
+#[derive(Deserialize)]
+struct Groups {
+    #[serde(default, deserialize_with = "null_as_default")]
+    repositories: Vec<facts::gar::Group>,
+}
+
 /// Work that goes on after the answer.
 #[derive(Deserialize)]
 struct Operation {
@@ -119,6 +162,22 @@ struct Status {
 }
 
 impl Gar {
+    /// The repositories, in Google's sense, that the entry is for.
+    async fn groups(&self, v2: &V2, namespace: &str) -> Result<Vec<facts::gar::Group>> {
+        let unknown = || nowhere(facts::OPERATION, v2.name(), v2.name());
+        let (Some(api), Some(location)) = (&self.api, &self.location) else { return Err(unknown()) };
+        let mut parts = namespace.split('/');
+        let project = parts.next().unwrap_or_default();
+        let all = format!("/v1/projects/{project}/locations/{location}/repositories");
+        if let Some(group) = parts.next() {
+            return Ok(vec![api.get(&format!("{all}/{group}"), facts::OPERATION, v2.name()).await?]);
+        }
+        let entries =
+            |page: Groups| page.repositories.into_iter().map(|group| Keyed { key: group.name.clone(), value: group }).collect();
+        let cursor = Cursor::Token { at: "/nextPageToken", parameter: "pageToken" };
+        api.list(api.request(Method::GET, &all), cursor, facts::OPERATION, v2.name().to_owned(), entries).try_concat().await
+    }
+
     /// Where the API has the repository, in Google's sense, that an image is in.
     fn group(&self, image: &Repository) -> Option<String> {
         let mut parts = image.as_str().split('/');
@@ -134,6 +193,20 @@ impl Provider for Gar {
             (Some(_), Some(_)) => Capabilities { delete_repository: Support::Api, ..v2 },
             _ => v2,
         }
+    }
+
+    async fn facts(&self, v2: &V2) -> Result<Facts> {
+        let groups = match &self.namespace {
+            Some(namespace) => facts::fact(self.groups(v2, namespace).await, facts::gar::NEEDS)?,
+            None => Fact::Hidden(facts::gar::ONE_PROJECT.to_owned()),
+        };
+        let retention = match &groups {
+            Fact::Told(groups) => Fact::Told(groups.iter().filter_map(facts::gar::Group::retention).collect()),
+            Fact::Hidden(needs) => Fact::Hidden(needs.clone()),
+            Fact::Untold => Fact::Untold,
+        };
+        let storage = groups.map(|groups| groups.iter().map(facts::gar::Group::storage).collect());
+        Ok(Facts { storage, retention, ..Facts::default() })
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
@@ -186,6 +259,30 @@ impl Provider for Gar {
             Some(status) => Err(Error::new(ErrorKind::Conflict, DELETE_REPOSITORY, subject)
                 .because(crate::distribution::clean(&status.message.unwrap_or_else(|| "Google gave up".into())))),
         }
+    }
+
+    async fn vulnerabilities(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        let nothing = |why: &str| Ok(Scanned::Nothing(why.to_owned()));
+        let Some(api) = &self.analysis else {
+            return nothing("on this host it isn't known where Google's API is (regctl update --api-address)");
+        };
+        let noted = match self.occurrences(api, "DISCOVERY", v2, repository, digest).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            other => other?,
+        };
+        let mut scans: Vec<_> = noted.into_iter().filter_map(|occurrence| occurrence.discovery).collect();
+        scans.sort_by_key(|scan| date(scan.last_scan_time.as_deref()));
+        let Some(scan) = scans.pop() else { return nothing("Artifact Analysis has not scanned it") };
+        match scan.analysis_status.as_deref() {
+            Some("FINISHED_SUCCESS" | "COMPLETE") => {}
+            Some("PENDING" | "SCANNING") => return nothing("Artifact Analysis has not finished scanning it"),
+            Some("FINISHED_UNSUPPORTED") => return nothing("Artifact Analysis can't scan such an image"),
+            Some(_) | None => return nothing("Artifact Analysis failed to scan it"),
+        }
+        let found = self.occurrences(api, "VULNERABILITY", v2, repository, digest).await?;
+        let found = found.into_iter().flat_map(reports::findings).collect();
+        let report = VulnerabilityReport::new(Some("Artifact Analysis".into()), date(scan.last_scan_time.as_deref()), found);
+        Ok(Scanned::Report(report))
     }
 
     fn wants_tags_gone_first(&self) -> bool {

@@ -3,20 +3,24 @@
 //!
 //! Written from GitLab's documentation, tried against a fake only.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use regex::Regex;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::Place;
 use super::api::{Api, Keyed, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
+use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
 use crate::oci::Repository;
-use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Locks, Registry, Result, Support};
+use crate::registry::{
+    Capabilities, Error, ErrorKind, Fact, Facts, Hold, Lock, Locks, Registry, Result, Retention, Storage, Support,
+};
 use crate::transport::header::HeaderName;
 use crate::transport::{Cursor, Login, Method, Owner};
 
@@ -118,6 +122,39 @@ impl Gitlab {
         api.list(first, CURSOR, operation, subject, entries)
     }
 
+    /// The repositories of a namespace, which is a group or a project.
+    async fn of_namespace(&self, v2: &V2, namespace: &str) -> Result<Vec<Listed>> {
+        let api = self.api(v2, facts::OPERATION).await?;
+        let of = |kind: &str| {
+            Gitlab::listed(api, &format!("{kind}/{}", escaped(namespace)), v2.name().to_owned(), facts::OPERATION).try_concat()
+        };
+        match of("groups").await {
+            Err(error) if error.kind() == ErrorKind::NotFound => of("projects").await,
+            other => other,
+        }
+    }
+
+    async fn sizes(&self, v2: &V2, listed: &[Listed]) -> Result<Vec<Storage>> {
+        let api = self.api(v2, facts::OPERATION).await?;
+        let ids: Vec<u64> = listed.iter().map(|listed| listed.id).collect();
+        let asked = stream::iter(ids).map(|id| async move {
+            let request = api.request(Method::GET, &format!("/v4/registry/repositories/{id}")).query("size", "true");
+            let sized: facts::gitlab::Sized = api.read(request, facts::OPERATION, v2.name()).await?;
+            Ok(Storage::used(sized.path, sized.size))
+        });
+        asked.buffered(v2.concurrency().max(1)).try_collect().await
+    }
+
+    async fn policies(&self, v2: &V2, listed: &[Listed]) -> Result<Vec<Retention>> {
+        let api = self.api(v2, facts::OPERATION).await?;
+        let projects: BTreeSet<u64> = listed.iter().map(|listed| listed.project_id).collect();
+        let asked = stream::iter(projects).map(|id| async move {
+            let project: facts::gitlab::Project = api.get(&format!("/v4/projects/{id}"), facts::OPERATION, v2.name()).await?;
+            Ok(project.retention())
+        });
+        asked.buffered(v2.concurrency().max(1)).try_filter_map(|policy| std::future::ready(Ok(policy))).try_collect().await
+    }
+
     /// A repository as GitLab knows it. Nothing in its name says where the project's ends, so the possible ones are asked.
     async fn find(&self, v2: &V2, repository: &Repository, operation: &'static str) -> Result<Option<Listed>> {
         let api = self.api(v2, operation).await?;
@@ -153,6 +190,25 @@ impl Provider for Gitlab {
         // with no namespace each project that one is a member of is asked
         let list = if self.namespace.is_some() { Support::Api } else { Support::Emulated };
         Capabilities { list, delete_repository: Support::Api, ..v2 }
+    }
+
+    async fn facts(&self, v2: &V2) -> Result<Facts> {
+        let listed = match &self.namespace {
+            Some(namespace) => facts::fact(self.of_namespace(v2, namespace).await, facts::gitlab::NEEDS)?,
+            None => Fact::Hidden(facts::gitlab::ONE_NAMESPACE.to_owned()),
+        };
+        let mut listed = match listed {
+            Fact::Told(listed) => listed,
+            Fact::Untold => return Ok(Facts::default()),
+            Fact::Hidden(needs) => {
+                return Ok(Facts { storage: Fact::Hidden(needs.clone()), retention: Fact::Hidden(needs), ..Facts::default() });
+            }
+        };
+        let first_repositories = (listed.len() > facts::MOST).then_some(facts::MOST);
+        listed.truncate(facts::MOST);
+        let (sizes, policies) = futures_util::join!(self.sizes(v2, &listed), self.policies(v2, &listed));
+        let storage = facts::fact(sizes, facts::gitlab::NEEDS)?;
+        Ok(Facts { storage, retention: facts::fact(policies, facts::gitlab::NEEDS)?, first_repositories, ..Facts::default() })
     }
 
     fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {

@@ -8,19 +8,23 @@ use futures_util::TryStreamExt;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use super::Place;
 use super::api::{Api, Keyed, date, escaped, lenient, nowhere};
 use super::provider::{Pages, Provider, Vendor};
+use super::reports::ionos::{self as reports, Vulnerabilities};
+use super::{Place, facts};
 use crate::credentials::Credential;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Digest, Repository, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Registry, Result, Support, TagEntry};
+use crate::registry::{
+    Capabilities, Error, ErrorKind, Fact, Facts, Registry, Result, Scanned, Support, TagEntry, VulnerabilityReport,
+};
 use crate::transport::{Cursor, Login, Method};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
 const MANIFESTS: &str = "list the manifests of";
 const DELETE_REPOSITORY: &str = "delete the repository";
+const REPORT: &str = "read the vulnerability report on";
 /// Where the API is for the registry's own hosts.
 const ADDRESS: &str = "https://api.ionos.com/containerregistries";
 /// The most that IONOS puts on a page.
@@ -96,6 +100,8 @@ struct Metadata {
     last_pushed_at: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     last_pulled_at: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    last_scanned_at: Option<String>,
 }
 
 const OFFSET: Cursor = Cursor::Offset("offset");
@@ -150,6 +156,20 @@ impl Provider for Ionos {
         }
     }
 
+    async fn facts(&self, v2: &V2) -> Result<Facts> {
+        let described = async {
+            let (api, id) = self.registry(v2, facts::OPERATION).await?;
+            api.get(&format!("/registries/{id}"), facts::OPERATION, v2.name()).await
+        };
+        Ok(match facts::fact(described.await, facts::ionos::NEEDS)? {
+            Fact::Told(described) => facts::ionos::of(described),
+            Fact::Hidden(needs) => {
+                Facts { storage: Fact::Hidden(needs.clone()), garbage_collection: Fact::Hidden(needs), ..Facts::default() }
+            }
+            Fact::Untold => Facts::default(),
+        })
+    }
+
     fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {
         Box::pin(async_stream::try_stream! {
             let (api, id) = self.registry(v2, LIST).await?;
@@ -180,6 +200,29 @@ impl Provider for Ionos {
         let (api, id) = self.registry(v2, DELETE_REPOSITORY).await?;
         let path = format!("/registries/{id}/repositories/{}", escaped(repository.as_str()));
         api.delete(api.request(Method::DELETE, &path), DELETE_REPOSITORY, &v2.subject(repository, "")).await
+    }
+
+    async fn vulnerabilities(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        if self.api.is_none() {
+            return Ok(Scanned::Nothing("on this host it isn't known where IONOS's API is (regctl update --api-address)".into()));
+        }
+        let (api, id) = self.registry(v2, REPORT).await?;
+        let path = format!("/registries/{id}/repositories/{}/artifacts/{digest}", escaped(repository.as_str()));
+        let subject = v2.subject(repository, &format!("@{digest}"));
+        let nothing = || Ok(Scanned::Nothing("IONOS has not scanned it".into()));
+        let artifact: Artifact = match api.get(&path, REPORT, &subject).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return nothing(),
+            other => other?,
+        };
+        let Some(scanned_at) = artifact.metadata.and_then(|metadata| date(metadata.last_scanned_at.as_deref())) else {
+            return nothing();
+        };
+        let first = api.request(Method::GET, &format!("{path}/vulnerabilities")).query("limit", PAGE);
+        let entries =
+            |page: Vulnerabilities| page.items.into_iter().map(|found| Keyed { key: found.id.clone(), value: found }).collect();
+        let found: Vec<Vec<_>> = api.list(first, OFFSET, REPORT, subject, entries).try_collect().await?;
+        let found = found.into_iter().flatten().flat_map(reports::findings).collect();
+        Ok(Scanned::Report(VulnerabilityReport::new(Some("IONOS".into()), Some(scanned_at), found)))
     }
 
     fn judge(&self, error: Error) -> Error {

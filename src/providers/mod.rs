@@ -5,6 +5,8 @@
 //! waits or sees a secret. What every vendor's calls have in common is in `api`; what follows from a vendor's order rules, and when
 //! `/v2/` stands in for an API that doesn't take the credential, is in `remote`.
 //!
+//! What vendors' own scanners found is read in `reports`.
+//!
 //! All of them were written from the vendors' documentation and tried against fakes that behave as documented. Only distribution was tried
 //! for real, and ECR's API against moto.
 
@@ -18,6 +20,7 @@ pub mod derived;
 pub mod detect;
 mod dockerhub;
 mod ecr;
+mod facts;
 mod gar;
 mod ghcr;
 mod gitea;
@@ -31,6 +34,7 @@ mod quay;
 pub mod rate_limit;
 pub mod realm;
 mod remote;
+mod reports;
 mod sigv4;
 mod swr;
 mod tc3;
@@ -138,6 +142,22 @@ mod tests {
             let registry = open(kind, place(address)).unwrap();
             let has_api = registry.capabilities().delete_repository == Support::Api;
             assert_eq!(has_api, known, "{kind} {address}");
+        }
+    }
+
+    /// The scanners' APIs of vendors are on hosts of their own, which get the credential of that vendor's registries only.
+    #[tokio::test]
+    async fn scanners_are_not_asked_about_other_hosts() {
+        let (repository, digest) = ("team/app".parse().unwrap(), crate::oci::Digest::sha256(b"image"));
+        for (kind, address) in [
+            (Kind::Gar, "https://europe-west3-docker.pkg.dev.invalid"),
+            (Kind::Ionos, "https://acme.cr.de-fra.ionos.com.invalid"),
+            (Kind::Ecr, "https://registry.invalid"),
+            (Kind::Native, "https://registry.invalid"),
+        ] {
+            let registry = open(kind, place(address)).unwrap();
+            let answer = registry.vulnerabilities(&repository, &digest).await;
+            assert!(matches!(answer, Ok(crate::registry::Scanned::Nothing(_))), "{kind}: {answer:?}");
         }
     }
 

@@ -6,7 +6,7 @@ use futures_util::stream::BoxStream;
 use super::Place;
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Digest, Repository, Tag};
-use crate::registry::{Capabilities, Error, Locks, Ping, Registry, Result, TagEntry};
+use crate::registry::{Capabilities, Error, Facts, Locks, Ping, Registry, Result, Scanned, TagEntry};
 
 /// Pages of a list.
 pub(super) type Pages<'a, T> = BoxStream<'a, Result<Vec<T>>>;
@@ -30,6 +30,11 @@ pub(super) trait Provider: Send + Sync {
     /// Asks whether it is there. A vendor adds the version where its API says it.
     async fn ping(&self, v2: &V2) -> Result<Ping> {
         v2.ping().await
+    }
+
+    /// What its API says of the registry beside what is in it.
+    async fn facts(&self, _v2: &V2) -> Result<Facts> {
+        Ok(Facts::default())
     }
 
     /// Its repositories. When the first page fails because of who asks, `/v2/` is asked instead.
@@ -66,6 +71,11 @@ pub(super) trait Provider: Send + Sync {
     /// Deletes a repository.
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {
         v2.delete_repository(repository).await
+    }
+
+    /// What its own scanner found in an image.
+    async fn vulnerabilities(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        v2.vulnerabilities(repository, digest).await
     }
 
     /// Whether it refuses to delete a manifest as long as a tag points at it, so that its tags have to go first.

@@ -8,19 +8,21 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::Place;
 use super::api::{Api, Keyed, lenient};
 use super::provider::{Pages, Provider, Vendor};
+use super::reports::quay as reports;
+use super::{Place, facts};
 use crate::credentials::Credential;
-use crate::distribution::{Quirks, V2};
-use crate::oci::{Repository, Tag, media_type, null_as_default};
-use crate::registry::{Capabilities, Error, ErrorKind, Hold, Lock, Registry, Result, Support, TagEntry};
-use crate::transport::{Cursor, Login, Method};
+use crate::distribution::{Quirks, V2, error, json};
+use crate::oci::{Digest, Repository, Tag, media_type, null_as_default};
+use crate::registry::{Capabilities, Error, ErrorKind, Fact, Facts, Hold, Lock, Registry, Result, Scanned, Support, TagEntry};
+use crate::transport::{Cursor, LIST_LIMIT, Login, Method};
 
 const LIST: &str = "list the repositories of";
 const TAGS: &str = "list the tags of";
 const UNTAG: &str = "remove the tag";
 const DELETE_REPOSITORY: &str = "delete the repository";
+const REPORT: &str = "read the vulnerability report on";
 /// The most that Quay puts on a page.
 const PAGE: &str = "100";
 /// A tag that was marked, or that a policy of its organisation or repository fits.
@@ -94,6 +96,14 @@ impl Provider for Quay {
         Capabilities { list, delete_repository: Support::Api, ..v2 }
     }
 
+    async fn facts(&self, v2: &V2) -> Result<Facts> {
+        let Some(namespace) = &self.namespace else {
+            let hidden = || "a namespace in the entry: Quay's quotas and rules are an organisation's".to_owned();
+            return Ok(Facts { storage: Fact::Hidden(hidden()), retention: Fact::Hidden(hidden()), ..Facts::default() });
+        };
+        facts::quay::read(&self.api, namespace.split('/').next().unwrap_or(namespace), v2.name()).await
+    }
+
     fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {
         let Some(namespace) = &self.namespace else { return v2.repositories() };
         let owner = namespace.split('/').next().unwrap_or(namespace);
@@ -129,6 +139,18 @@ impl Provider for Quay {
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {
         let request = self.api.request(Method::DELETE, &format!("/v1/repository/{repository}"));
         self.api.delete(request, DELETE_REPOSITORY, &v2.subject(repository, "")).await
+    }
+
+    async fn vulnerabilities(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        let subject = v2.subject(repository, &format!("@{digest}"));
+        let request = self.api.request(Method::GET, &format!("/v1/repository/{repository}/manifest/{digest}/security"));
+        let answer = self.api.send(request.query("vulnerabilities", "true").limit(LIST_LIMIT), REPORT, &subject).await?;
+        match answer.status.as_u16() {
+            200..=299 => Ok(reports::read(json(&answer, REPORT, &subject)?)),
+            // an index, of which Quay scans the images; or a Quay without a scanner
+            404 => Ok(Scanned::Nothing("Quay has not scanned it, or shows no scan to this credential".into())),
+            _ => Err(error(&answer, REPORT, subject)),
+        }
     }
 
     fn judge(&self, error: Error) -> Error {

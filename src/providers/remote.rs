@@ -8,7 +8,9 @@ use futures_util::stream::BoxStream;
 use super::provider::{Pages, Provider};
 use crate::distribution::V2;
 use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
-use crate::registry::{BlobStream, Capabilities, Error, ErrorKind, Locks, Ping, Referrers, Registry, Result, Support, TagEntry};
+use crate::registry::{
+    BlobStream, Capabilities, Error, ErrorKind, Facts, Locks, Ping, Referrers, Registry, Result, Scanned, Support, TagEntry,
+};
 
 /// A v2 registry with its vendor's ways.
 pub(super) struct Remote {
@@ -124,6 +126,10 @@ impl Registry for Remote {
         self.provider.ping(&self.v2).await
     }
 
+    async fn facts(&self) -> Result<Facts> {
+        self.provider.facts(&self.v2).await
+    }
+
     fn repositories(&self) -> BoxStream<'_, Result<Vec<Repository>>> {
         match self.capabilities().list {
             Support::Api | Support::Emulated => or_v2(self, self.provider.repositories(&self.v2), self.v2.repositories()),
@@ -236,6 +242,10 @@ impl Registry for Remote {
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers> {
         self.v2.referrers(repository, subject).await
+    }
+
+    async fn vulnerabilities(&self, repository: &Repository, digest: &Digest) -> Result<Scanned> {
+        self.judged(self.provider.vulnerabilities(&self.v2, repository, digest).await)
     }
 
     async fn blob_size(&self, repository: &Repository, digest: &Digest) -> Result<u64> {

@@ -6,8 +6,10 @@
 
 mod capability;
 mod error;
+mod facts;
 mod kind;
 mod lock;
+pub mod vulnerability;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,8 +21,10 @@ use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, Tag};
 
 pub use capability::{Capabilities, Support};
 pub use error::{Error, ErrorKind, Result};
+pub use facts::{Fact, Facts, GarbageCollection, Retention, Storage};
 pub use kind::Kind;
 pub use lock::{Hold, Lock, Locks};
+pub use vulnerability::{Scanned, Severity, Vulnerability, VulnerabilityReport};
 
 /// A tag as listed. Vendors that tell more than the name fill the rest in; plain v2 servers don't.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,6 +153,11 @@ pub trait Registry: Send + Sync {
     /// Asks whether it is a registry, and signs in.
     async fn ping(&self) -> Result<Ping>;
 
+    /// What the vendor says of the registry beside what is in it. What this credential may not ask is a fact, not an error.
+    async fn facts(&self) -> Result<Facts> {
+        Ok(Facts::default())
+    }
+
     /// The repositories, page after page in the server's order.
     fn repositories(&self) -> BoxStream<'_, Result<Vec<Repository>>>;
 
@@ -198,6 +207,11 @@ pub trait Registry: Send + Sync {
 
     /// What is attached to a manifest.
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers>;
+
+    /// What the registry's own scanner found in an image. The digest is that of an image or an index.
+    async fn vulnerabilities(&self, _repository: &Repository, _digest: &Digest) -> Result<Scanned> {
+        Ok(Scanned::Nothing("this kind of registry has no scanner that regctl can ask".into()))
+    }
 
     /// The size of a blob in bytes.
     async fn blob_size(&self, repository: &Repository, digest: &Digest) -> Result<u64>;

@@ -55,6 +55,8 @@ pub(super) struct Authorization {
     scopes: Scopes,
     /// Whether its token was got for this request.
     fresh: bool,
+    /// Whether its token was got in another run, since when what it is good for may have changed.
+    pub recalled: bool,
 }
 
 impl Authorization {
@@ -168,7 +170,7 @@ impl Auth {
     }
 
     /// The credential to send, which for some registries is made of the one that is kept.
-    async fn usable(&self, wire: &Wire) -> Result<Option<Credential>> {
+    pub async fn usable(&self, wire: &Wire) -> Result<Option<Credential>> {
         match (self.credential(wire).await?, &wire.settings.exchange) {
             (None, _) => Ok(None),
             (Some(found), None) => Ok(Some(found.credential.clone())),
@@ -219,7 +221,7 @@ impl Auth {
         }
     }
 
-    /// What to send instead after a 401; `None` when there is nothing better to send.
+    /// What to send instead after a 401, or after a 403 to a token of another run; `None` when there is nothing better to send.
     pub async fn renew(
         &self,
         wire: &Wire,
@@ -232,7 +234,14 @@ impl Auth {
         if matches!(found, Some(Credential::RegistryToken(_))) {
             return Ok(None);
         }
-        let Some((scheme, asked)) = read_challenge(wire, answer) else { return Ok(None) };
+        let Some((scheme, asked)) = read_challenge(wire, answer) else {
+            return match self.scheme() {
+                Some(Scheme::Bearer(server)) if sent.recalled => {
+                    self.token(wire, &server, sent.scopes.clone(), found, sent.header.as_ref()).await.map(Some)
+                }
+                _ => Ok(None),
+            };
+        };
         let new = self.learns(wire, scheme.clone());
         let server = match scheme {
             Scheme::Bearer(server) => server,
@@ -276,6 +285,7 @@ impl Auth {
             issued: true,
             scopes,
             fresh: issued.fresh,
+            recalled: issued.recalled,
         })
     }
 

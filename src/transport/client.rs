@@ -16,7 +16,7 @@ use super::pool::Pool;
 use super::warning::Warnings;
 use super::wire::Wire;
 use super::{Account, Answer, Greeting, PeerCertificate, Proxy, Request, SMALL_LIMIT, Scope, Settings, Stats, Tls};
-use crate::credentials::{Anonymous, Found, Secret};
+use crate::credentials::{Anonymous, Credential, Found, Secret};
 use crate::registry::{Error, ErrorKind, Result};
 
 /// How long work that a server does after its answer is waited for. What takes longer goes on without us.
@@ -132,6 +132,14 @@ impl Client {
         Ok(self.found().await?.and_then(|found| found.credential.username().map(str::to_owned)))
     }
 
+    /// The credential as it is sent, which for some registries is made of the one that is kept.
+    ///
+    /// # Errors
+    /// When there should be a credential and it can't be had, or nothing can be made of it.
+    pub async fn credential(&self) -> Result<Option<Credential>> {
+        self.inner.auth.usable(&self.inner.wire).await
+    }
+
     async fn found(&self) -> Result<Option<&Found>> {
         self.inner.auth.credential(&self.inner.wire).await
     }
@@ -198,7 +206,8 @@ impl Client {
         if authorization.header.is_none() && request.url == *root {
             auth.saw(wire, &answer);
         }
-        if answer.status == StatusCode::UNAUTHORIZED
+        let refused = answer.status == StatusCode::UNAUTHORIZED || answer.status == StatusCode::FORBIDDEN && authorization.recalled;
+        if refused
             && at_home(&answer)
             && let Some(better) = auth.renew(wire, &request, &authorization, &answer).await?
         {

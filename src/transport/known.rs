@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::auth::Scheme;
+use super::kept::Kept;
 use super::token::TokenServer;
 use crate::files;
 use crate::oci::Digest;
@@ -18,10 +19,11 @@ use crate::oci::Digest;
 /// A file that is larger was not written by us.
 const LARGEST: u64 = 16 * 1024;
 
-/// The folder with what is known.
+/// The folder with what is known, and the tokens that belong with it.
 #[derive(Debug, Clone)]
 pub struct Known {
     folder: PathBuf,
+    tokens: Option<Kept>,
 }
 
 /// What a file says.
@@ -47,7 +49,22 @@ enum Word {
 impl Known {
     /// What is known in this folder, which is made when there is something to keep.
     pub fn new(folder: impl Into<PathBuf>) -> Known {
-        Known { folder: folder.into() }
+        Known { folder: folder.into(), tokens: None }
+    }
+
+    /// Keeps tokens between runs too, where the system has a place for them that is no disk.
+    pub fn with_tokens(self) -> Known {
+        Known { tokens: Some(Kept::beside(&self.folder)), ..self }
+    }
+
+    /// The tokens, if any are kept.
+    pub(super) fn tokens(&self) -> Option<&Kept> {
+        self.tokens.as_ref()
+    }
+
+    /// Forgets all tokens that are kept.
+    pub fn forget_tokens(&self) {
+        Kept::beside(&self.folder).forget();
     }
 
     fn path(&self, base: &Url) -> PathBuf {

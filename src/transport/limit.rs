@@ -1,6 +1,6 @@
 //! How many requests run at once, and how fast they follow each other.
 //!
-//! Without a setting the number adapts: some more after each full round of good answers, half as many when the server says 429 or 503.
+//! Without a setting the number adapts: more after each full round of good answers, half as many when the server says 429 or 503.
 //! A pause that the server asks for holds all requests back, not only the one that was told.
 
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -12,9 +12,8 @@ use tokio::time::Instant;
 
 /// Where the adaptive number starts: measured against distribution, eight already give the most that two cores serve.
 const START: usize = 8;
-/// How many more each round, until the server complains for the first time: over a slow network every round costs its delay.
-const FIRST_STEP: usize = 8;
-/// How many more each round after that.
+/// How many more each round, once the server has complained. Before that it is as many again: over a slow network every round costs its
+/// delay.
 const STEP: usize = 1;
 /// The most requests at once: beyond it a slow network gains little, and a small registry suffers.
 const CAP: usize = 32;
@@ -125,7 +124,7 @@ impl Permit {
         state.good += 1;
         if state.good >= state.limit {
             state.good = 0;
-            let step = if state.epoch == 0 { FIRST_STEP } else { STEP }.min(self.limiter.most - state.limit);
+            let step = if state.epoch == 0 { state.limit } else { STEP }.min(self.limiter.most - state.limit);
             state.limit += step;
             let paid = step.min(state.owed);
             state.owed -= paid;
@@ -185,7 +184,7 @@ mod tests {
         let limiter = limiter(None, None);
         for round in 0..6 {
             let permits = fill(&limiter).await;
-            assert_eq!(permits.len(), (START + round * FIRST_STEP).min(CAP));
+            assert_eq!(permits.len(), (START << round).min(CAP));
             permits.iter().for_each(Permit::went_well);
         }
     }

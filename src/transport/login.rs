@@ -147,7 +147,7 @@ impl Desk {
             (Login::Header(name), Credential::Basic { password, .. }) => one(name.clone(), token::sensitive(password.clone())),
             (Login::Call(call), Credential::Basic { username, password }) => {
                 let fetch = async || fetch(wire, call, username, password).await;
-                let issued = self.token.get(&wire.settings.name, spent, fetch).await?;
+                let issued = self.token.get(&wire.settings.name, spent, || None, fetch).await?;
                 used = (!issued.fresh).then(|| issued.header.clone());
                 one(AUTHORIZATION, Some(issued.header))
             }

@@ -13,6 +13,7 @@ mod cursor;
 mod exchange;
 mod gate;
 mod greeting;
+mod kept;
 mod known;
 mod limit;
 mod login;

@@ -1,6 +1,6 @@
 //! Bearer tokens: asking a token server, and remembering what it gave (Docker token authentication, "token" and "oauth").
 //!
-//! Tokens live in memory only, each under realm, service, scopes and user, so that none is ever shown to another server. However many
+//! Tokens live in memory only, and in the kernel's between runs ([`kept`](super::kept)), each under realm, service, scopes and user, so that none is ever shown to another server. However many
 //! requests need the same token at once, it is asked for once; a refusal is remembered too, so that a wrong password is not tried
 //! until the account is locked.
 
@@ -16,8 +16,9 @@ use reqwest::header::{ACCEPT, HeaderValue};
 use tokio::time::Instant;
 use url::Url;
 
+use super::kept::Purpose;
 use super::wire::Wire;
-use super::{Answer, Request, SMALL_LIMIT, Scopes, realm};
+use super::{Answer, Known, Request, SMALL_LIMIT, Scopes, realm};
 use crate::credentials::{Credential, Secret};
 use crate::registry::{Error, ErrorKind, Result};
 
@@ -41,6 +42,8 @@ pub(super) struct TokenServer {
 pub(super) struct Issued {
     pub header: HeaderValue,
     pub fresh: bool,
+    /// Whether it is from another run, in which more or less may have been allowed.
+    pub recalled: bool,
 }
 
 #[derive(Default)]
@@ -66,8 +69,16 @@ enum State {
     Token {
         header: HeaderValue,
         renew_at: Instant,
+        recalled: bool,
     },
     Refused(Refusal),
+}
+
+impl State {
+    fn token(header: HeaderValue, lifetime: Duration, recalled: bool) -> State {
+        let margin = MARGIN.min(lifetime / 2);
+        State::Token { header, renew_at: Instant::now() + (lifetime - margin), recalled }
+    }
 }
 
 /// A token server's "no", kept to be said again.
@@ -98,32 +109,49 @@ impl Tokens {
         let user = credential.map(|credential| credential.username().unwrap_or("<token>").to_owned());
         let key = Key { server: server.clone(), scopes: scopes.clone(), user };
         let slot = Arc::clone(self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
-        slot.get(&wire.settings.name, spent, async || fetch(wire, server, scopes, credential).await).await
+        let kept = wire.settings.known.as_ref().and_then(Known::tokens);
+        let purpose = Purpose { base: &wire.settings.base, server, scopes, credential };
+        let recall = || kept?.get(&purpose);
+        let fetch = async || {
+            let fetched = fetch(wire, server, scopes, credential).await;
+            if let (Some(kept), Ok(Ok((header, lifetime)))) = (kept, &fetched) {
+                kept.keep(&purpose, header, *lifetime);
+            }
+            fetched
+        };
+        slot.get(&wire.settings.name, spent, recall, fetch).await
     }
 }
 
 impl Slot {
-    /// The token, got by `fetch` if there is none that will do. `spent` is one that the server has refused meanwhile.
+    /// The token: the one that is there, or that `recall` finds, or else that `fetch` gets. `spent` is one that the server has refused
+    /// meanwhile; then what was kept is not looked at either.
     pub async fn get(
         &self,
         name: &str,
         spent: Option<&HeaderValue>,
+        recall: impl FnOnce() -> Option<(HeaderValue, Duration)>,
         fetch: impl AsyncFnOnce() -> Result<Fetched>,
     ) -> Result<Issued> {
         let mut state = self.0.lock().await;
         match &*state {
-            State::Token { header, renew_at } if Instant::now() < *renew_at && spent != Some(header) => {
-                return Ok(Issued { header: header.clone(), fresh: false });
+            State::Token { header, renew_at, recalled } if Instant::now() < *renew_at && spent != Some(header) => {
+                return Ok(Issued { header: header.clone(), fresh: false, recalled: *recalled });
             }
             State::Refused(refusal) => return Err(refusal.error(name)),
+            State::Empty if spent.is_none() => {
+                if let Some((header, lifetime)) = recall() {
+                    *state = State::token(header.clone(), lifetime, true);
+                    return Ok(Issued { header, fresh: false, recalled: true });
+                }
+            }
             State::Token { .. } | State::Empty => {}
         }
         *state = State::Empty;
         match fetch().await? {
             Ok((header, lifetime)) => {
-                let margin = MARGIN.min(lifetime / 2);
-                *state = State::Token { header: header.clone(), renew_at: Instant::now() + (lifetime - margin) };
-                Ok(Issued { header, fresh: true })
+                *state = State::token(header.clone(), lifetime, false);
+                Ok(Issued { header, fresh: true, recalled: false })
             }
             Err(refusal) => {
                 let error = refusal.error(name);

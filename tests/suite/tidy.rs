@@ -51,6 +51,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("journal", &["oci", "files", "registry"]),
     // What commands do, to anything that is a registry: no HTTP, no vendor, no catalogue, so that they also run on a folder.
     ("operations", &["oci", "duration", "registry", "journal"]),
+    // Scanners that are installed here, as programs.
+    ("scanner", &["oci", "registry", "credentials", "operations"]),
     // A terminal to look around in.
     ("browse", &["oci", "output", "registry", "catalogue", "connect", "operations"]),
     // Commands put words to operations; the network is behind `connect`.
@@ -72,6 +74,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "connect",
             "journal",
             "operations",
+            "scanner",
             "browse",
         ],
     ),

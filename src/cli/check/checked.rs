@@ -144,10 +144,12 @@ impl Checked {
             }
         })?;
         self.signed_in = report.ping.signed_in;
-        if self.product.is_none() {
-            // `Product 1.2`, from the header `Server`
-            let said = report.ping.version.as_deref().and_then(|said| said.split_once(' '));
-            (self.product, self.version) = said.map(|(product, version)| (product.to_owned(), version.to_owned())).unzip();
+        // `Product 1.2`, from the vendor's API or the header `Server`, which may be that of something else
+        let said = report.ping.version.as_deref().and_then(|said| said.split_once(' '));
+        if let Some((product, version)) = said.filter(|(product, _)| self.product.as_deref().is_none_or(|known| known == *product))
+        {
+            self.product = Some(product.to_owned());
+            self.version.get_or_insert_with(|| version.to_owned());
         }
         self.abilities = Some(report.abilities);
         self.clock_offset_seconds = report.ping.clock_offset;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::super::content::{image_config, manifest, reference};
 use super::super::image::Shape;
-use super::super::{Ticker, tags};
+use super::super::{Content, Ticker, tags};
 use super::{Blob, Inventory, Node, Parts, Role};
 use crate::oci::{Descriptor, Digest, Manifest, RawManifest, Repository, media_type};
 use crate::registry::{Error, ErrorKind, Registry, Result, Support};
@@ -98,7 +98,10 @@ struct Read {
 impl Reader<'_> {
     async fn read(&self, also: &[Digest], tick: Ticker<'_>) -> Result<Parts> {
         let mut parts = Parts::default();
-        let mut resolved = std::pin::pin!(tags::resolve_each(self.registry, self.repository, tick));
+        let content = Content::new(self.registry, self.repository);
+        // a manifest that came along is found again among what is remembered; one that can't be read must not end a survey
+        let along = self.depth >= Depth::Manifests && self.registry.remembered().is_some() && self.unreadable.is_none();
+        let mut resolved = std::pin::pin!(tags::resolve_each(&content, along, tick));
         while let Some(tag) = resolved.try_next().await? {
             match tag {
                 Ok(tag) => parts.tags.push(tag),

@@ -39,6 +39,7 @@ const COMMANDS: &[(&[&str], i32, Prints)] = &[
     (&["list"], 0, Json),
     (&["list", "--name", "nothing"], 0, Json),
     (&["get", "lab"], 0, Json),
+    (&["get", "lab", "--live"], 0, Json),
     (&["set-default", "lab"], 0, Json),
     (&["deactivate", "other"], 0, Json),
     (&["activate", "other"], 0, Json),
@@ -76,6 +77,9 @@ const COMMANDS: &[(&[&str], i32, Prints)] = &[
     (&["verify", "app", "--blobs"], 0, Json),
     (&["usage", "lab"], 0, Json),
     (&["usage", "app", "--top", "1"], 0, Json),
+    (&["vulnerabilities", "app:v1"], 0, Json),
+    (&["vulnerabilities", "app:v1", "--severity", "critical", "--fail-on", "critical"], 10, Json),
+    (&["vulnerabilities", "app:v2"], 7, Nothing),
     (&["prune", "app", "--keep-last", "1", "--dry-run"], 0, Json),
     (&["tag", "delete", "app:v2", "--dry-run"], 0, Json),
     (&["tag", "delete", "app:v2", "--plan", "{plan}"], 0, Json),
@@ -107,6 +111,8 @@ fn all(format: &str, check: impl Fn(&Finished)) {
     }
     pusher.index("app", "multi", &["amd64", "arm64"]);
     let image = Image::new("v1", "amd64");
+    let report = br#"{"SchemaVersion":2,"ArtifactName":"app","Results":[{"Vulnerabilities":[{"VulnerabilityID":"CVE-2026-1001","Severity":"CRITICAL"}]}]}"#;
+    pusher.attest("app", &digest(&image.manifest), "application/json", report);
     let mut program = Program::new();
     program.set("REGCTL_PASSPHRASE", PASSPHRASE);
     program.set("REGCTL_LAB_PASSWORD", PASSWORD);

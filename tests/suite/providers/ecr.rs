@@ -9,12 +9,12 @@ use futures_util::TryStreamExt;
 use regctl::credentials::{Credential, Found, Secret, Source, Unavailable};
 use regctl::oci::{Digest, Repository};
 use regctl::providers::{self, Place};
-use regctl::registry::Kind;
+use regctl::registry::{Kind, Scanned, Severity};
 use regctl::serve::{Account, Auth, Behaviour, Catalog};
 use regctl::transport::{Client, Settings};
 use serde_json::{Value, json};
 
-use super::fake::{Call, Fake, PAGE, PASSWORD, empty, error, size};
+use super::fake::{Call, Fake, PAGE, PASSWORD, empty, error, fixture, size};
 use super::open;
 use super::program::put;
 use crate::support::canned::{Answer, Canned};
@@ -117,6 +117,17 @@ fn answer_of(api: &Api, call: &Call<'_>) -> Option<Answer> {
     let repository: Repository = name.parse().ok()?;
     let delete = |digest: &Digest| call.storage.delete_manifest(&repository, digest).expect("it is in memory");
     Some(match target {
+        "GetLifecyclePolicy" if name.ends_with("web") => {
+            let rule = json!({
+                "rulePriority": 1, "selection": { "tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14 },
+                "action": { "type": "expire" },
+            });
+            let text = json!({ "rules": [rule] }).to_string();
+            said(
+                &json!({ "registryId": "012345678910", "repositoryName": name, "lifecyclePolicyText": text, "lastEvaluatedAt": PUSHED }),
+            )
+        }
+        "GetLifecyclePolicy" => refused("LifecyclePolicyNotFoundException", "Lifecycle policy does not exist"),
         "DescribeImages" => page(
             "imageDetails",
             versions
@@ -148,6 +159,22 @@ fn answer_of(api: &Api, call: &Call<'_>) -> Option<Answer> {
                 None => delete(&manifest.digest),
             };
             said(&json!({ "imageIds": [id], "failures": [] }))
+        }
+        "DescribeImageScanFindings" => {
+            let digest = asked["imageId"]["imageDigest"].as_str()?;
+            if !call.is_scanned(name, digest) {
+                let message =
+                    format!("Image scan does not exist for the image with '{{imageDigest:'{digest}'}}' in the repository");
+                return Some(refused("ScanNotFoundException", &message));
+            }
+            // a finding a page
+            let mut page = fixture("ecr/enhanced-findings.json");
+            let found = page["imageScanFindings"]["enhancedFindings"].as_array().cloned().unwrap_or_default();
+            page["imageScanFindings"]["enhancedFindings"] = json!([found[begin]]);
+            if begin + 1 < found.len() {
+                page["nextToken"] = json!(format!("next-{}", begin + 1));
+            }
+            said(&page)
         }
         "DeleteRepository" if asked["force"] != true && !versions.is_empty() => {
             refused("RepositoryNotEmptyException", "The repository is not empty")
@@ -184,6 +211,7 @@ fn moto_agrees() {
         push(&format!("v{number}"), "one");
     }
     push("other", "two");
+    moto.ecr("StartImageScan", &json!({ "repositoryName": "acme/app", "imageId": { "imageTag": "v0" } }).to_string());
     let key = moto.access_key();
     let v2 = Canned::start(|_| Answer::new(404, "application/json", "{}"));
     let mut settings = Settings::new("moto", format!("http://{}", v2.address()).parse().unwrap());
@@ -208,6 +236,11 @@ fn moto_agrees() {
     assert_eq!(before.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["other", "v0", "v1", "v2", "v3"]);
     assert_eq!(before[1].digest, before[2].digest);
     assert!(before.iter().all(|tag| tag.pushed_at.is_some() && tag.digest.is_some()));
+    let report = |tag: usize| wait(registry.vulnerabilities(&app, before[tag].digest.as_ref().unwrap())).unwrap();
+    let Scanned::Report(findings) = report(1) else { panic!("{:?}", report(1)) };
+    let first = &findings.vulnerabilities[0];
+    assert_eq!((first.id.as_str(), first.severity, first.package.as_deref()), ("CVE-9999-9999", Severity::High, Some("moto_fake")));
+    assert_eq!(report(0), Scanned::Nothing("ECR has not scanned it".into()));
     assert!(wait(registry.untag(&app, &"v0".parse().unwrap())).unwrap());
     assert_eq!(tags().len(), 4, "one tag, and no other");
     assert!(wait(registry.delete_manifest(&app, before[0].digest.as_ref().unwrap())).unwrap());

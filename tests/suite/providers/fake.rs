@@ -18,6 +18,8 @@ pub const PUSHED: &str = "2026-03-01T10:00:00Z";
 pub const PULLED: &str = "2026-04-01T10:00:00Z";
 /// The password of every account.
 pub const PASSWORD: &str = "canary-secret";
+/// The tag of images that were scanned.
+pub const SCANNED: &str = "scanned";
 /// Pages are no longer than this, so that every list has several.
 pub const PAGE: usize = 3;
 
@@ -128,6 +130,12 @@ impl<'a> Call<'a> {
         )
     }
 
+    /// Whether this image was scanned: one that has a tag which says so.
+    pub fn is_scanned(&self, repository: &str, digest: &str) -> bool {
+        let versions = self.versions(repository).unwrap_or_default();
+        versions.iter().any(|(manifest, tags)| manifest.digest.as_str() == digest && tags.iter().any(|tag| tag.as_str() == SCANNED))
+    }
+
     /// Takes a tag away.
     pub fn untag(&self, repository: &str, tag: &str) -> bool {
         let (Ok(repository), Ok(tag)) = (repository.parse(), tag.parse()) else { return false };
@@ -181,6 +189,12 @@ pub fn empty(status: u16) -> Answer {
 /// An error as `/v2/` writes it, and Harbor and Azure too.
 pub fn error(code: u16, name: &str, message: &str) -> Answer {
     status(code, &json!({ "errors": [{ "code": name, "message": message }] }))
+}
+
+/// An answer as the vendor documents it.
+pub fn fixture(name: &str) -> Value {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    serde_json::from_slice(&std::fs::read(path).expect("the fixture is there")).expect("fixtures are JSON")
 }
 
 /// What one level of escaping hid.

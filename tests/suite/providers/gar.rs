@@ -11,7 +11,7 @@ use regctl::serve::{Auth, Behaviour};
 use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use serde_json::{Map, Value, json};
 
-use super::fake::{Call, Fake, PASSWORD, error, ok, size, status, unescaped};
+use super::fake::{Call, Fake, PASSWORD, error, fixture, ok, size, status, unescaped};
 use super::open;
 use super::program::{program, put};
 use crate::support::canned::Answer;
@@ -62,6 +62,26 @@ fn answer(call: &Call<'_>, asked: &AtomicUsize) -> Option<Answer> {
             if call.remove(&format!("{project}/{group}/{}", unescaped(package))) =>
         {
             ok(&json!({ "name": "projects/p/locations/europe-west3/operations/1" }))
+        }
+        ("GET", ["projects", project, "occurrences"]) => {
+            let filter = call.query.get("filter")?;
+            let (kind, url) = filter.strip_prefix("kind=\"")?.strip_suffix('"')?.split_once("\" AND resourceUrl=\"https://")?;
+            let (_, image) = url.split_once('/')?;
+            let (repository, digest) = image.split_once('@')?;
+            let scanned = repository.starts_with(&format!("{project}/")) && call.is_scanned(repository, digest);
+            match (kind, call.query.get("pageToken").map(String::as_str)) {
+                _ if !scanned => ok(&json!({})),
+                ("DISCOVERY", None) => ok(&fixture("gar/discovery.json")),
+                // one a page
+                ("VULNERABILITY", token) => {
+                    let found = fixture("gar/occurrences.json")["occurrences"].as_array().cloned().unwrap_or_default();
+                    match token {
+                        None => ok(&json!({ "occurrences": [found[0]], "nextPageToken": "second" })),
+                        Some(_) => ok(&json!({ "occurrences": [found[1]] })),
+                    }
+                }
+                _ => status(400, &json!({ "error": { "code": 400, "message": "bad filter", "status": "INVALID_ARGUMENT" } })),
+            }
         }
         ("GET", ["projects", "p", "locations", "europe-west3", "operations", "1"]) => {
             let done = asked.fetch_add(1, Ordering::Relaxed) > 0;

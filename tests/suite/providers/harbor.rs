@@ -6,7 +6,7 @@ use regctl::registry::{ErrorKind, Kind};
 use regctl::serve::{Behaviour, Catalog, TagDelete};
 use serde_json::{Value, json};
 
-use super::fake::{Call, Fake, PULLED, PUSHED, empty, error, ok, size, unescaped};
+use super::fake::{Call, Fake, PULLED, PUSHED, SCANNED, empty, error, fixture, ok, size, unescaped};
 use super::program::{program, put};
 use super::{open, open_as};
 use crate::support::canned::Answer;
@@ -49,6 +49,27 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
             full.map(|name| json!({ "id": 1, "name": name, "artifact_count": 1, "pull_count": 0, "creation_time": PUSHED }));
         return Some(call.linked_page(entries.collect()));
     }
+    match (call.method, path) {
+        ("GET", "v2.0/projects/acme/summary") => {
+            let quota = json!({ "hard": { "storage": -1 }, "used": { "storage": 1_234_567 } });
+            return Some(ok(&json!({ "repo_count": 1, "quota": quota })));
+        }
+        ("GET", "v2.0/projects/acme") => {
+            return Some(ok(&json!({ "project_id": 3, "name": "acme", "metadata": { "public": "false", "retention_id": "7" } })));
+        }
+        ("GET", "v2.0/retentions/7") => {
+            let rule = json!({
+                "id": 1, "action": "retain", "template": "latestPushedK", "params": { "latestPushedK": 10 },
+                "tag_selectors": [{ "kind": "doublestar", "decoration": "matches", "pattern": "**" }],
+                "scope_selectors": { "repository": [{ "kind": "doublestar", "decoration": "repoMatches", "pattern": "**" }] },
+            });
+            let trigger = json!({ "kind": "Schedule", "settings": { "cron": "0 0 0 * * *" } });
+            return Some(ok(&json!({ "id": 7, "algorithm": "or", "rules": [rule], "trigger": trigger })));
+        }
+        // for administrators of the system
+        ("GET", "v2.0/system/gc/schedule" | "v2.0/quotas") => return Some(error(403, "FORBIDDEN", "forbidden")),
+        _ => {}
+    }
     // a proxy in between unescapes once; what has a slash then is another address
     let parts: Vec<String> = path.split('/').map(unescaped).collect();
     if parts.iter().any(|part| part.contains('/')) {
@@ -89,6 +110,19 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
                 })
                 .collect(),
         ),
+        ("GET", ["artifacts", digest, "additions", "vulnerabilities"]) => {
+            let wanted = call.header("x-accept-vulnerabilities").unwrap_or_default();
+            let understands = |kind: &str| wanted.split(',').any(|other| other.trim() == kind);
+            let report = fixture("harbor/vulnerabilities.json");
+            let index =
+                versions.iter().find(|(manifest, _)| manifest.digest.as_str() == *digest && manifest.media_type.contains("index"));
+            match index {
+                _ if !report.as_object()?.keys().all(|kind| understands(kind)) => ok(&json!({})),
+                Some((index, tags)) if tags.iter().any(|tag| tag.as_str() == SCANNED) => ok(&of_index(report, &index.bytes)),
+                None if call.is_scanned(&repository, digest) => ok(&report),
+                _ => error(404, "NOT_FOUND", "report not found"),
+            }
+        }
         ("DELETE", ["artifacts", _, "tags", IMMUTABLE]) => {
             error(412, "PRECONDITION", "configured as immutable tag, cannot be deleted")
         }
@@ -96,6 +130,55 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
         ("DELETE", ["artifacts", ..]) => error(404, "NOT_FOUND", "tag not found"),
         _ => empty(405),
     })
+}
+
+/// Harbor 1, whose API stands elsewhere and is another; where Harbor 2 has its own there is nothing, or a web page.
+fn old(page: bool) -> Fake {
+    let behaviour = Behaviour { tag_delete: TagDelete::BadRequest, catalog: Catalog::Denied, ..Behaviour::default() };
+    Fake::start(Kind::Harbor, USERNAME, None, behaviour, move |call| {
+        let path = call.path.strip_prefix("/api/")?;
+        Some(match path {
+            "systeminfo" => ok(&json!({ "harbor_version": "v1.10.2-d0189bed", "auth_mode": "db_auth", "with_chartmuseum": false })),
+            _ if page => Answer::new(404, "text/html", "<html><title>Page Not Found</title></html>"),
+            _ => empty(404),
+        })
+    })
+}
+
+/// What `/v2/` can do goes on; the rest is told in words, and not as "not found".
+#[test]
+fn harbor_1_is_asked_by_v2() {
+    for fake in [old(false), old(true)] {
+        let storage = fake.front.storage();
+        put(storage, "acme/app", &["a", "b"], "one");
+        put(storage, "acme/app", &["alone"], "two");
+        let program = program(&fake, None);
+        program.run(["check", "v", "-o", "json"]).shows("1.10.2");
+        program.run(["tag", "list", "v//acme/app", "-q"]).succeeds().shows("v/acme/app:alone");
+        program.run(["repo", "list", "v"]).exits(7).says("this is Harbor 1").says("--repository");
+        // no other tag needs the digest, so it goes by digest; where one does, the tag stays
+        program.run(["tag", "delete", "v//acme/app:alone", "--yes"]).succeeds();
+        program.run(["tag", "delete", "v//acme/app:a", "--yes"]).exits(7).says("b");
+        assert_eq!(storage.tags(&repository("acme/app")).unwrap().len(), 2);
+        let live = program.run(["get", "v", "--live", "-o", "json"]).succeeds().json()["live"].clone();
+        assert_eq!(live["version"], "Harbor 1.10.2-d0189bed");
+        assert!(live["hidden"][0]["needs"].as_str().is_some_and(|needs| needs.contains("Harbor 2")), "{live}");
+        // there is no call for it, so its manifests go one by one
+        program.run(["repo", "delete", "v//acme/app", "--yes"]).succeeds();
+        assert!(storage.tags(&repository("acme/app")).unwrap().is_empty());
+        assert!(!fake.front.requests().iter().any(|request| request.starts_with("DELETE /api/systeminfo")));
+    }
+}
+
+/// The report on an index: each finding names the images that have it, which here is the first.
+fn of_index(mut report: Value, index: &[u8]) -> Value {
+    let index: Value = serde_json::from_slice(index).unwrap();
+    for kind in report.as_object_mut().unwrap().values_mut() {
+        for found in kind["vulnerabilities"].as_array_mut().unwrap() {
+            found["artifact_digests"] = json!([index["manifests"][0]["digest"]]);
+        }
+    }
+    report
 }
 
 fn repository(name: &str) -> Repository {

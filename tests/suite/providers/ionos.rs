@@ -4,7 +4,7 @@ use regctl::registry::Kind;
 use regctl::serve::{Account, Auth, Behaviour, Catalog};
 use serde_json::{Value, json};
 
-use super::fake::{Call, Fake, PAGE, PASSWORD, PULLED, PUSHED, empty, ok, status, unescaped};
+use super::fake::{Call, Fake, PAGE, PASSWORD, PULLED, PUSHED, empty, fixture, ok, status, unescaped};
 use crate::support::canned::Answer;
 
 pub const USERNAME: &str = "alice";
@@ -53,6 +53,20 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
                     .collect(),
             ),
         },
+        ("GET", ["registries", ID, "repositories", name, "artifacts", digest]) => {
+            let mut artifact = fixture("ionos/api-artifact.json");
+            artifact["properties"]["digest"] = json!(digest);
+            if !call.is_scanned(name, digest) {
+                artifact["metadata"]["lastScannedAt"] = Value::Null;
+            }
+            ok(&artifact)
+        }
+        ("GET", ["registries", ID, "repositories", name, "artifacts", digest, "vulnerabilities"]) if call.is_scanned(name, digest) => {
+            // one a page
+            let found = fixture("ionos/api-vulnerabilities.json")["items"].as_array().cloned().unwrap_or_default();
+            let shown: Vec<Value> = found.into_iter().skip(call.number("offset", 0)).take(1).collect();
+            ok(&json!({ "type": "collection", "items": shown }))
+        }
         ("DELETE", ["registries", ID, "repositories", name]) if call.remove(name) => empty(204),
         _ => refused(404, "not found"),
     })

@@ -15,6 +15,7 @@ mod gitea;
 mod gitlab;
 mod harbor;
 mod ionos;
+mod live;
 mod locks;
 mod nexus;
 mod program;
@@ -23,6 +24,7 @@ mod signatures;
 mod swr;
 mod tcr;
 mod untagged;
+mod vulnerabilities;
 mod zot;
 
 use std::sync::Arc;

@@ -161,3 +161,34 @@ fn check_shows_what_each_can_do() {
         assert_eq!(shown, row.check, "{}: {checked}", row.fake.kind);
     }
 }
+
+/// Users' report harbor#18479: the age of an image that was built long ago and pushed today is a day, where the vendor knows it. Images
+/// here were built on 2 January, pushed on 1 March and pulled then or on 1 April.
+#[test]
+fn harbor_18479_prune_goes_by_the_vendors_push_and_pull_times() {
+    for row in rows() {
+        put(row.fake.front.storage(), row.repository, &["a"], "one");
+        let name = format!("v//{}", row.repository);
+        let mut program = program(&row.fake, None);
+        let mut plan = |now: &str, rule: [&str; 2]| {
+            program.set("REGCTL_NOW", now);
+            let plan = program.run(["prune", &name, rule[0], rule[1], "--dry-run", "-o", "json"]).succeeds().json();
+            let part = plan["repositories"][0].clone();
+            match part["steps"].as_array().map(Vec::len) {
+                Some(0) => part["keeps"][0]["reason"].as_str().unwrap_or("no keep").to_owned(),
+                _ => format!("goes: {}", part["steps"][0]["reason"].as_str().unwrap_or_default()),
+            }
+        };
+        let (pushed, pulled) = row.told;
+        let kind = row.fake.kind;
+        let young = plan("2026-03-15T00:00:00Z", ["--older-than", "30d"]);
+        assert_eq!(young, if pushed { "not older than 30d" } else { "goes: older than 30d" }, "{kind}");
+        assert_eq!(plan("2026-05-15T00:00:00Z", ["--older-than", "30d"]), "goes: older than 30d", "{kind}");
+
+        let nobody_knows = "nobody knows when it was last pulled";
+        let fresh = plan("2026-03-15T00:00:00Z", ["--not-pulled-for", "30d"]);
+        assert_eq!(fresh, if pulled { "pulled or pushed within 30d" } else { nobody_knows }, "{kind}");
+        let old = plan("2026-06-01T00:00:00Z", ["--not-pulled-for", "30d"]);
+        assert_eq!(old, if pulled { "goes: not pulled for 30d" } else { nobody_knows }, "{kind}");
+    }
+}

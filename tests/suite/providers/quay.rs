@@ -4,7 +4,7 @@ use regctl::registry::Kind;
 use regctl::serve::Behaviour;
 use serde_json::{Value, json};
 
-use super::fake::{Call, Fake, PAGE, PASSWORD, empty, error, ok, size, status};
+use super::fake::{Call, Fake, PAGE, PASSWORD, empty, error, fixture, ok, size, status};
 use super::program::{program, put};
 use crate::support::canned::Answer;
 
@@ -73,6 +73,14 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
         });
         let (tags, more) = call.page(entries.collect());
         return Some(ok(&json!({ "tags": tags, "page": call.number("page", 1), "has_additional": more })));
+    }
+    if let Some((repository, rest)) = path.trim_start_matches('/').split_once("/manifest/") {
+        let Some(digest) = rest.strip_suffix("/security") else { return Some(not_found()) };
+        let detailed = call.query.get("vulnerabilities").is_some_and(|wanted| wanted == "true");
+        return Some(match call.is_scanned(repository, digest) && detailed {
+            true => ok(&fixture("quay/security.json")),
+            false => ok(&json!({ "status": "queued", "data": null })),
+        });
     }
     let repository = path.trim_start_matches('/');
     Some(if call.method == "DELETE" && call.remove(repository) { empty(204) } else { not_found() })

@@ -120,6 +120,21 @@ impl Pusher {
         })
     }
 
+    /// Pushes a document behind the tag where cosign keeps attestations of an image.
+    pub fn attest(&self, repository: &str, image: &str, media_type: &str, document: &[u8]) {
+        wait(async {
+            let (layer, config) = (self.push_blob(repository, document).await, self.push_blob(repository, b"{}").await);
+            let manifest = json!({
+                "schemaVersion": 2,
+                "mediaType": IMAGE,
+                "config": {"mediaType": CONFIG, "digest": config, "size": 2},
+                "layers": [{"mediaType": media_type, "digest": layer, "size": document.len()}],
+            });
+            let tag = format!("{}.att", image.replace(':', "-"));
+            self.push_manifest(repository, &tag, IMAGE, manifest.to_string().as_bytes()).await;
+        });
+    }
+
     /// Pushes config and layer, and gives the manifest that names them.
     async fn parts(&self, repository: &str, marker: &str, architecture: &str) -> Vec<u8> {
         let image = Image::new(marker, architecture);

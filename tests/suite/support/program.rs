@@ -44,6 +44,8 @@ impl Program {
             program.set(variable, folder);
         }
         std::fs::create_dir(program.home.path().join("run")).expect("the home is new");
+        // the kernel's keys are not below the home
+        program.set("REGCTL_KEEP_TOKENS", "never");
         program.set("TZ", "UTC");
         program.set("LANG", "C.UTF-8");
         program.set("COLUMNS", COLUMNS);
