@@ -1,6 +1,6 @@
 //! What calls to vendors' own APIs have in common: where the API is, JSON in and out, and what its answers mean.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt};
@@ -26,6 +26,32 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub(super) struct Api {
     client: Client,
     name: String,
+}
+
+/// Whether the credential was found to be one that the API takes: a registry's own password is none. Known once the API was to be asked,
+/// because only then the credential is looked up.
+#[derive(Clone, Default)]
+pub(super) struct Fit(Arc<OnceLock<bool>>);
+
+impl Fit {
+    /// The same `takes`, whose answer is remembered.
+    pub fn noting(
+        &self,
+        takes: impl Fn(&Credential) -> Option<Login> + Send + Sync + 'static,
+    ) -> impl Fn(&Credential) -> Option<Login> + Send + Sync + 'static {
+        let Fit(noted) = self.clone();
+        move |credential| {
+            let login = takes(credential);
+            // there is one credential in a run
+            let _ = noted.set(login.is_some());
+            login
+        }
+    }
+
+    /// Whether it is one that the API doesn't take.
+    pub fn is_refused(&self) -> bool {
+        self.0.get() == Some(&false)
+    }
 }
 
 /// An entry of a list with the name that tells it from the others.
@@ -71,6 +97,15 @@ impl Api {
         }
         let base = Url::parse(address).expect("the constant is an address");
         Api::new(&place.client, base, takes, Owner::Vendor).map(Some)
+    }
+
+    /// Refuses, and asks nobody, where there is no credential: for APIs that answer nobody without a key.
+    pub async fn wants_key(&self, operation: &'static str, subject: &str) -> Result<()> {
+        match self.client.username().await.map_err(|error| error.on(operation, subject))? {
+            Some(_) => Ok(()),
+            None => Err(Error::new(ErrorKind::CredentialMissing, operation, subject)
+                .because("the vendor's own API takes a key as user name and password, and there is none")),
+        }
     }
 
     /// A request for a path that stands after the API's address.
@@ -154,12 +189,24 @@ impl Api {
         entries: impl Fn(P) -> Vec<Keyed<T>> + Send + 'a,
         refusal: fn(&Answer, &'static str, &str) -> Error,
     ) -> Pages<'a, T> {
-        let first = first.limit(LIST_LIMIT);
         let of = subject.clone();
         let read = move |answer: &Answer| match answer.status.as_u16() {
             200..=299 => json(answer, operation, &of).map(&entries),
             _ => Err(refusal(answer, operation, &of)),
         };
+        self.list_by(first, cursor, operation, subject, read)
+    }
+
+    /// The same where `read` knows better than the status whether an answer is a page.
+    pub fn list_by<'a, T: Send + 'a>(
+        &'a self,
+        first: Request,
+        cursor: Cursor,
+        operation: &'static str,
+        subject: String,
+        read: impl Fn(&Answer) -> Result<Vec<Keyed<T>>> + Send + 'a,
+    ) -> Pages<'a, T> {
+        let first = first.limit(LIST_LIMIT);
         Box::pin(values(paged(&self.client, first, cursor, read, |entry: &Keyed<T>| entry.key.as_str()), operation, subject))
     }
 }

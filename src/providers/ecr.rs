@@ -1,8 +1,10 @@
 //! Amazon's ECR: `/v2/` neither lists repositories nor deletes; its JSON API does, signed with the access key that the registry's
 //! password is made of. Whoever has only that password (`aws ecr get-login-password`) can read.
 //!
-//! Written from Amazon's API reference, tried against a fake, and against moto as far as moto goes. ECR Public has another API, of which
-//! only signing in is done.
+//! The public registry has the same calls in an API of its own. There the first part of a name is an alias of an account, which its API
+//! knows only whose it is: calls leave it out, and are made for aliases of the key's own account only.
+//!
+//! Written from Amazon's API reference, tried against a fake, and against moto as far as moto goes.
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -10,11 +12,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 use url::Url;
 
 use super::api::{Api, Keyed, date, lenient};
-use super::derived::ecr::{ECR_USER, MEDIA_TYPE, TEMPORARY, usual_api};
-use super::detect::ECR_PUBLIC;
+use super::derived::ecr::{ECR_USER, MEDIA_TYPE, PUBLIC, Service, TEMPORARY, usual_api};
 use super::provider::{Pages, Provider, Vendor};
 use super::reports::ecr as reports;
 use super::sigv4::{self, Signed, Signer};
@@ -45,6 +47,8 @@ const IMMUTABLE: Lock = Lock::Fixed(Hold {
 });
 /// The most that ECR puts on a page.
 const PAGE: u32 = 1000;
+/// The only region in which the API of the public registry is.
+const PUBLIC_REGION: &str = "us-east-1";
 const CURSOR: Cursor = Cursor::Field { at: "/nextToken", field: "nextToken" };
 
 pub(super) fn vendor() -> Vendor {
@@ -61,33 +65,37 @@ pub(super) fn vendor() -> Vendor {
 
 fn open(place: &Place) -> Result<Box<dyn Provider>> {
     let host = place.client.base().host_str().unwrap_or_default();
-    let Some(region) = place.region.clone().filter(|_| !ECR_PUBLIC.contains(&host)) else {
-        return Ok(Box::new(Ecr { api: None, namespace: None }));
-    };
+    let service = Service::of(host);
+    let region = if *service == PUBLIC { Some(PUBLIC_REGION.to_owned()) } else { place.region.clone() };
+    let Some(region) = region else { return Ok(Box::new(Ecr { api: None, namespace: None, service, aliases: OnceCell::new() })) };
     // an address at Amazon is made of the region and known domains, so it needs nobody's word
     let (base, owner): (Url, Owner) = match &place.api_address {
         Some(base) => (base.clone(), Owner::Registry),
         None => (usual_api(host, &region), Owner::Vendor),
     };
-    let signer: Arc<dyn Sign> = Arc::new(Key { region });
+    let signer: Arc<dyn Sign> = Arc::new(Key { region, service });
     let takes = move |credential: &Credential| match credential {
         Credential::Basic { username, .. } if username != ECR_USER && !username.starts_with(TEMPORARY) => {
             Some(Login::Signed(Arc::clone(&signer)))
         }
         _ => None,
     };
-    let api = Api::new(&place.client, base, takes, owner)?;
-    Ok(Box::new(Ecr { api: Some(api), namespace: place.namespace.clone() }))
+    let api = Some(Api::new(&place.client, base, takes, owner)?);
+    Ok(Box::new(Ecr { api, namespace: place.namespace.clone(), service, aliases: OnceCell::new() }))
 }
 
 struct Ecr {
     api: Option<Api>,
     namespace: Option<String>,
+    service: &'static Service,
+    /// In the public registry, what the account of the key is called.
+    aliases: OnceCell<Vec<String>>,
 }
 
 /// Signs with the access key of the credential.
 struct Key {
     region: String,
+    service: &'static Service,
 }
 
 impl Sign for Key {
@@ -103,7 +111,7 @@ impl Sign for Key {
         let text = |name: &HeaderName| request.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let headers =
             [("content-type", text(&CONTENT_TYPE)), ("host", &host), ("x-amz-date", &date), ("x-amz-target", text(&TARGET))];
-        let signer = Signer { access_key, secret_key, region: &self.region, service: "ecr" };
+        let signer = Signer { access_key, secret_key, region: &self.region, service: self.service.name };
         let signed = Signed { method: request.method, path: request.url.path(), headers: &headers, body: request.body };
         let authorization = HeaderValue::from_str(&signer.authorization(&signed, now))
             .map_err(|_| "the user name has characters that no access key has".to_owned())?;
@@ -122,8 +130,31 @@ struct Repositories {
 #[serde(rename_all = "camelCase")]
 struct Described {
     repository_name: String,
+    /// `public.ecr.aws/ALIAS/NAME` in the public registry.
+    #[serde(default, deserialize_with = "lenient")]
+    repository_uri: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     image_tag_mutability: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Registries {
+    #[serde(default, deserialize_with = "null_as_default")]
+    registries: Vec<Account>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    #[serde(default, deserialize_with = "null_as_default")]
+    aliases: Vec<Alias>,
+}
+
+#[derive(Deserialize)]
+struct Alias {
+    name: String,
+    /// One that was only asked for may be somebody else's.
+    #[serde(default, deserialize_with = "lenient")]
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -202,23 +233,49 @@ impl Ecr {
     fn request(&self, target: &'static str, document: &Value, operation: &'static str, subject: &str) -> Result<(&Api, Request)> {
         let api = self.api.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, operation, subject)
-                .because("only ECR's own API can do that, which is not known for ECR Public or without a region")
+                .because("only ECR's own API can do that, which is not known without a region")
         })?;
         let request = api.request(Method::POST, "/").content(MEDIA_TYPE, document.to_string().into()).repeatable();
-        Ok((api, request.header(TARGET, target)))
+        Ok((api, request.text_header(TARGET, &self.service.target(target))))
+    }
+
+    /// What the API calls a repository: in the public registry the name without the alias, which has to be one of the key's account, or
+    /// the call would be about a repository of that account that has the same name.
+    async fn name<'a>(&self, repository: &'a Repository, operation: &'static str, subject: &str) -> Result<&'a str> {
+        if *self.service != PUBLIC {
+            return Ok(repository.as_str());
+        }
+        let Some((alias, name)) = repository.as_str().split_once('/') else {
+            return Err(Error::new(ErrorKind::NotFound, operation, subject)
+                .because("in ECR Public every repository belongs to an alias of an account: ALIAS/NAME"));
+        };
+        let aliases = self.aliases.get_or_try_init(|| self.aliases(operation, subject)).await?;
+        match aliases.iter().any(|own| own == alias) {
+            true => Ok(name),
+            false => Err(Error::new(ErrorKind::Denied, operation, subject)
+                .because(format!("{alias} is no alias of the account that the access key belongs to"))),
+        }
+    }
+
+    async fn aliases(&self, operation: &'static str, subject: &str) -> Result<Vec<String>> {
+        let answer = self.call("DescribeRegistries", &json!({}), operation, subject).await?;
+        let found: Registries = read_json(&answer, operation, subject)?;
+        let aliases = found.registries.into_iter().flat_map(|account| account.aliases);
+        Ok(aliases.filter(|alias| alias.status.as_deref() == Some("ACTIVE")).map(|alias| alias.name).collect())
     }
 
     async fn call(&self, target: &'static str, document: &Value, operation: &'static str, subject: &str) -> Result<Answer> {
         let (api, request) = self.request(target, document, operation, subject)?;
+        api.wants_key(operation, subject).await?;
         let answer = api.send(request, operation, subject).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, operation, subject)) }
     }
 
     /// Takes one image away, by tag or by digest. Failures come with 200.
     async fn delete(&self, repository: &Repository, id: Value, operation: &'static str, subject: &str) -> Result<bool> {
-        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.BatchDeleteImage";
-        let document = json!({ "repositoryName": repository.as_str(), "imageIds": [id] });
-        let answer = match self.call(TARGET, &document, operation, subject).await {
+        let name = self.name(repository, operation, subject).await?;
+        let document = json!({ "repositoryName": name, "imageIds": [id] });
+        let answer = match self.call("BatchDeleteImage", &document, operation, subject).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             other => other?,
         };
@@ -233,14 +290,23 @@ impl Ecr {
         }
     }
 
-    fn images<'a>(&'a self, v2: &V2, repository: &Repository, status: &str, operation: &'static str) -> Pages<'a, Image> {
-        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
-        let document = json!({ "repositoryName": repository.as_str(), "maxResults": PAGE, "filter": { "tagStatus": status } });
-        let entries = |page: Images| {
-            let keyed = page.image_details.into_iter();
-            keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
-        };
-        self.list(TARGET, document, operation, v2.subject(repository, ""), entries)
+    fn images<'a>(&'a self, v2: &V2, repository: &Repository, status: &'static str, operation: &'static str) -> Pages<'a, Image> {
+        let (repository, subject) = (repository.clone(), v2.subject(repository, ""));
+        Box::pin(async_stream::try_stream! {
+            let name = self.name(&repository, operation, &subject).await?;
+            let mut document = json!({ "repositoryName": name, "maxResults": PAGE });
+            // the public registry has no such filter
+            if *self.service != PUBLIC {
+                document["filter"] = json!({ "tagStatus": status });
+            }
+            let entries = |page: Images| {
+                let keyed = page.image_details.into_iter();
+                keyed.map(|value| Keyed { key: value.image_digest.clone().unwrap_or_default(), value }).collect()
+            };
+            for await page in self.list("DescribeImages", document, operation, subject, entries) {
+                yield page?;
+            }
+        })
     }
 
     fn list<'a, P: serde::de::DeserializeOwned + 'a, T: Send + 'a>(
@@ -253,6 +319,7 @@ impl Ecr {
     ) -> Pages<'a, T> {
         Box::pin(async_stream::try_stream! {
             let (api, request) = self.request(target, &document, operation, &subject)?;
+            api.wants_key(operation, &subject).await?;
             for await page in api.list_or(request, CURSOR, operation, subject, entries, refusal) {
                 yield page?;
             }
@@ -263,7 +330,7 @@ impl Ecr {
 impl Ecr {
     /// The lifecycle policies of the entry's repositories, and how many were asked if those are not all. ECR has no call for several.
     async fn policies(&self, v2: &V2) -> Result<(Vec<Retention>, Option<usize>)> {
-        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.GetLifecyclePolicy";
+        const TARGET: &str = "GetLifecyclePolicy";
         let mut all: Vec<Repository> = self.repositories(v2).try_concat().await?;
         if let Some(namespace) = &self.namespace {
             all.retain(|name| {
@@ -299,18 +366,26 @@ impl Provider for Ecr {
     }
 
     async fn facts(&self, v2: &V2) -> Result<Facts> {
+        // neither policies nor scans
+        if *self.service == PUBLIC {
+            return Ok(Facts::default());
+        }
         let policies = facts::fact(self.policies(v2).await, facts::ecr::NEEDS)?;
         let first_repositories = policies.told().and_then(|(_, first)| *first);
         Ok(Facts { retention: policies.map(|(policies, _)| policies), first_repositories, ..Facts::default() })
     }
 
     fn repositories<'a>(&'a self, v2: &'a V2) -> Pages<'a, Repository> {
-        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories";
-        let entries = |page: Repositories| {
-            let names = page.repositories.into_iter().map(|described| described.repository_name);
+        let is_public = *self.service == PUBLIC;
+        let entries = move |page: Repositories| {
+            let name = |described: Described| match described.repository_uri {
+                Some(uri) if is_public => uri.split_once('/').map_or(described.repository_name, |(_, name)| name.to_owned()),
+                _ => described.repository_name,
+            };
+            let names = page.repositories.into_iter().map(name);
             names.filter_map(|key| Some(Keyed { value: key.parse().ok()?, key })).collect()
         };
-        self.list(TARGET, json!({ "maxResults": PAGE }), LIST, v2.name().to_owned(), entries)
+        self.list("DescribeRepositories", json!({ "maxResults": PAGE }), LIST, v2.name().to_owned(), entries)
     }
 
     fn tags<'a>(&'a self, v2: &'a V2, repository: &Repository) -> Option<Pages<'a, TagEntry>> {
@@ -324,12 +399,14 @@ impl Provider for Ecr {
         Some(Box::pin(images.map_ok(digests)))
     }
 
-    /// Repositories with exceptions to the rule are as good as unknown: the rule isn't worth a request that says which tags those are.
+    /// The public registry has no such rule. Repositories with exceptions to the rule are as good as unknown: the rule isn't worth a request that says which tags those are.
     async fn locks(&self, v2: &V2, repository: &Repository, _manifests: bool) -> Result<Locks> {
-        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories";
+        if *self.service == PUBLIC {
+            return Ok(Locks::default());
+        }
         let subject = v2.subject(repository, "");
         let document = json!({ "repositoryNames": [repository.as_str()] });
-        let answer = self.call(TARGET, &document, LOCKS, &subject).await?;
+        let answer = self.call("DescribeRepositories", &document, LOCKS, &subject).await?;
         let described: Repositories = read_json(&answer, LOCKS, &subject)?;
         let lock = match described.repositories.first().and_then(|one| one.image_tag_mutability.as_deref()) {
             Some("IMMUTABLE") => Some(IMMUTABLE),
@@ -351,9 +428,9 @@ impl Provider for Ecr {
     }
 
     async fn delete_repository(&self, v2: &V2, repository: &Repository) -> Result<bool> {
-        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DeleteRepository";
-        let document = json!({ "repositoryName": repository.as_str(), "force": true });
-        match self.call(TARGET, &document, DELETE_REPOSITORY, &v2.subject(repository, "")).await {
+        let subject = v2.subject(repository, "");
+        let document = json!({ "repositoryName": self.name(repository, DELETE_REPOSITORY, &subject).await?, "force": true });
+        match self.call("DeleteRepository", &document, DELETE_REPOSITORY, &subject).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -361,9 +438,12 @@ impl Provider for Ecr {
     }
 
     async fn vulnerabilities(&self, v2: &V2, repository: &Repository, digest: &Digest) -> Result<Scanned> {
-        const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImageScanFindings";
+        const TARGET: &str = "DescribeImageScanFindings";
         if self.api.is_none() {
-            return Ok(Scanned::Nothing("ECR's own API is not known for ECR Public or without a region".into()));
+            return Ok(Scanned::Nothing("ECR's own API is not known without a region".into()));
+        }
+        if *self.service == PUBLIC {
+            return Ok(Scanned::Nothing("ECR Public doesn't scan".into()));
         }
         let id = json!({ "imageDigest": digest.as_str() });
         let document = json!({ "repositoryName": repository.as_str(), "imageId": id, "maxResults": PAGE });
@@ -395,7 +475,7 @@ impl Provider for Ecr {
             ),
             ErrorKind::Denied => error.remedy(
                 "the access key needs the permissions ecr:DescribeRepositories, ecr:DescribeImages, ecr:BatchDeleteImage, for repositories \
-                 ecr:DeleteRepository, and for reports ecr:DescribeImageScanFindings",
+                 ecr:DeleteRepository, and for reports ecr:DescribeImageScanFindings (in ECR Public the same after ecr-public:, and ecr-public:DescribeRegistries)",
             ),
             ErrorKind::Conflict => error.remedy("an index lists the image: delete that index first"),
             _ => error,

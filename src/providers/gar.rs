@@ -1,9 +1,12 @@
 //! Google Artifact Registry: its list of tags also tells digests, sizes and dates, a manifest goes only after its tags, and a whole image
 //! (a "package") goes by the API at artifactregistry.googleapis.com.
 //!
+//! The API takes access tokens, which are also made of a service account's key.
+//!
 //! Written from Google's API definitions and from what its clients send, tried against a fake only.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt};
@@ -11,6 +14,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::api::{Api, Keyed, date, escaped, lenient, nowhere};
+use super::derived::google::{GoogleToken, is_json_key};
 use super::provider::{Pages, Provider, Vendor};
 use super::reports::gar::{self as reports, Occurrence, Occurrences};
 use super::{Place, facts};
@@ -21,7 +25,7 @@ use crate::registry::{
     Capabilities, Error, ErrorKind, Fact, Facts, Hold, Lock, Locks, Registry, Result, Scanned, Support, TagEntry,
     VulnerabilityReport,
 };
-use crate::transport::{Answer, Cursor, LIST_LIMIT, Listing, Login, Method, Scope, pages};
+use crate::transport::{Answer, Cursor, Exchange, LIST_LIMIT, Listing, Login, Method, Scope, pages};
 
 const TAGS: &str = "list the tags of";
 const MANIFESTS: &str = "list the manifests of";
@@ -51,9 +55,14 @@ pub(super) fn vendor() -> Vendor {
 }
 
 fn open(place: &Place) -> Result<Box<dyn Provider>> {
-    let takes = |credential: &Credential| (credential.username() == Some(OAUTH)).then_some(Login::Bearer);
+    let tokens: Arc<dyn Exchange> = Arc::new(GoogleToken::new(&place.client, place.api_address.as_ref()));
+    let takes = move |credential: &Credential| match credential.username()? {
+        OAUTH => Some(Login::Bearer),
+        username if is_json_key(username) => Some(Login::Made(Arc::clone(&tokens))),
+        _ => None,
+    };
     let location = place.client.base().host_str().and_then(|host| host.strip_suffix(HOSTS)).map(str::to_owned);
-    let api = Api::known(place, |host| host.ends_with(HOSTS), ADDRESS, takes)?;
+    let api = Api::known(place, |host| host.ends_with(HOSTS), ADDRESS, takes.clone())?;
     let analysis = Api::known(place, |host| host.ends_with(HOSTS), ANALYSIS, takes)?;
     let location = location.or_else(|| place.region.clone());
     Ok(Box::new(Gar { api, analysis, location, namespace: place.namespace.clone() }))
@@ -289,10 +298,12 @@ impl Provider for Gar {
                 error.means(ErrorKind::Conflict).remedy("an index lists it: delete that index first")
             }
             (ErrorKind::Unsupported | ErrorKind::CredentialMissing, _) => error.remedy(format!(
-                "Google's API takes an access token under the user name {OAUTH}: gcloud auth print-access-token | regctl login NAME \
-                 --username {OAUTH} --password-stdin"
+                "Google's API takes the key of a service account under the user name _json_key, or an access token under {OAUTH}: \
+                 gcloud auth print-access-token | regctl login NAME --username {OAUTH} --password-stdin"
             )),
-            (ErrorKind::Denied, _) => error.remedy("the account needs the role Artifact Registry Repository Administrator on the repository"),
+            (ErrorKind::Denied, _) => {
+                error.remedy("the account needs the role Artifact Registry Repository Administrator on the repository")
+            }
             _ => error,
         }
     }

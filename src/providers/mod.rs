@@ -11,6 +11,8 @@
 //! for real, and ECR's API against moto.
 
 mod acr;
+mod acs3;
+mod alibaba;
 mod api;
 mod artifactory;
 mod azure;
@@ -35,7 +37,9 @@ mod remote;
 mod reports;
 mod sigv4;
 mod swr;
+mod tc3;
 mod tcr;
+mod tencent;
 mod zot;
 
 use std::sync::Arc;
@@ -126,6 +130,14 @@ mod tests {
             (Kind::Ionos, "https://evilionos.com", false),
             (Kind::Swr, "https://swr.cn-north-4.myhuaweicloud.com", true),
             (Kind::Swr, "https://swr.cn-north-4.evil.example", false),
+            (Kind::Tcr, "https://acme.tencentcloudcr.com", true),
+            (Kind::Tcr, "https://acme.tencentcloudcr.com.evil.example", false),
+            (Kind::Tcr, "https://eviltencentcloudcr.com", false),
+            (Kind::Acr, "https://registry.cn-hangzhou.aliyuncs.com", true),
+            (Kind::Acr, "https://acme-registry.eu-central-1.cr.aliyuncs.com", true),
+            (Kind::Acr, "https://registry.aliyuncs.com", false),
+            (Kind::Acr, "https://crpi-x.cn-beijing.personal.cr.aliyuncs.com", false),
+            (Kind::Acr, "https://acme-registry.eu-central-1.cr.aliyuncs.com.evil.example", false),
         ] {
             let registry = open(kind, place(address)).unwrap();
             let has_api = registry.capabilities().delete_repository == Support::Api;

@@ -1,4 +1,5 @@
-//! Signatures for Amazon's APIs: "Signature Version 4", as far as a request without a query needs it.
+//! Signatures for Amazon's APIs: "Signature Version 4", as far as a request without a query needs it; and what other vendors' signatures are
+//! made of as well.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
@@ -67,6 +68,15 @@ pub(super) fn hmac_sha256(key: &[u8], text: &str) -> Zeroizing<[u8; 32]> {
 /// Lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Everything escaped but letters, digits and `-_.~` (RFC 3986 "Unreserved Characters"). Names have nothing that is escaped already.
+pub(super) fn strict(text: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(escape).collect()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::Place;
 use super::api::{Api, Keyed, date, lenient, nowhere};
 use super::derived::swr::is_login_key;
 use super::provider::{Pages, Provider, Vendor};
-use super::sigv4::{hex, hmac_sha256};
+use super::sigv4::{hex, hmac_sha256, strict};
 use crate::credentials::{Credential, Secret};
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Repository, Tag, null_as_default};
@@ -95,15 +95,6 @@ fn canonical(request: &Unsigned<'_>, time: &str) -> String {
 
 fn signature(secret_key: &Secret, time: &str, canonical: &str) -> String {
     hex(&*hmac_sha256(secret_key.expose().as_bytes(), &format!("{ALGORITHM}\n{time}\n{canonical}")))
-}
-
-/// Everything escaped but letters, digits and `-_.~` (RFC 3986 "Unreserved Characters"). Names have nothing that is escaped already.
-fn strict(text: &str) -> String {
-    let escape = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    text.bytes().map(escape).collect()
 }
 
 #[derive(Deserialize)]

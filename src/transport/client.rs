@@ -16,7 +16,7 @@ use super::pool::Pool;
 use super::warning::Warnings;
 use super::wire::Wire;
 use super::{Account, Answer, Greeting, PeerCertificate, Proxy, Request, SMALL_LIMIT, Scope, Settings, Stats, Tls};
-use crate::credentials::{Credential, Found, Secret};
+use crate::credentials::{Anonymous, Credential, Found, Secret};
 use crate::registry::{Error, ErrorKind, Result};
 
 /// How long work that a server does after its answer is waited for. What takes longer goes on without us.
@@ -73,6 +73,12 @@ impl Client {
         settings.known = None;
         settings.base = base;
         Ok(Client::with(settings, Some(Desk::new(takes))))
+    }
+
+    /// The same way to other servers, without the registry's credential.
+    pub fn anonymous(&self) -> Client {
+        let own = self.inner.wire.settings.clone();
+        Client::new(Settings { credentials: Arc::new(Anonymous), exchange: None, known: None, ..own })
     }
 
     fn with(mut settings: Settings, desk: Option<Desk>) -> Client {
@@ -222,12 +228,12 @@ impl Client {
         let wire = &self.inner.wire;
         let request = request.stays();
         let found = self.found().await?;
-        let mut pass = desk.pass(wire, found, &request, None).await?;
-        let mut answer = wire.send(&request.clone().with_headers(&pass.headers), None).await?;
+        let mut pass = desk.pass(wire, found, None).await?;
+        let mut answer = wire.send(&request.clone().with_headers(&pass.headers).signed_by(pass.signing), None).await?;
         if answer.status == StatusCode::UNAUTHORIZED
             && let Some(spent) = &pass.used
         {
-            pass = desk.pass(wire, found, &request, Some(spent)).await?;
+            pass = desk.pass(wire, found, Some(spent)).await?;
             answer = wire.send(&request.with_headers(&pass.headers), None).await?;
         }
         answer.signed_in = pass.signed_in;

@@ -36,6 +36,11 @@ pub enum Cursor {
         /// The field.
         field: &'static str,
     },
+    /// The request is a JSON document, and this field of it takes the number of the page, from 1. The last page is the first that brings
+    /// nothing new.
+    FieldNumber(&'static str),
+    /// The same, where the field takes the number of entries to leave out.
+    FieldOffset(&'static str),
 }
 
 /// Where the next page is.
@@ -116,13 +121,20 @@ fn next(client: &Client, answer: &Answer, first: &Request, cursor: Cursor, numbe
         },
         Cursor::Field { at, field } => match name(at) {
             Some(name) => {
-                let mut document: Value = serde_json::from_slice(&first.body).unwrap_or_default();
-                document[field] = Value::String(name.clone());
-                let mut request = first.clone();
-                request.body = document.to_string().into();
+                let request = with_field(first, field, Value::String(name.clone()));
                 Next::Certainly(name, request)
             }
             None => Next::Nowhere,
         },
+        Cursor::FieldNumber(field) => Next::Perhaps(with_field(first, field, Value::from(number + 1))),
+        Cursor::FieldOffset(field) => Next::Perhaps(with_field(first, field, Value::from(read_so_far))),
     })
+}
+
+fn with_field(first: &Request, field: &str, value: Value) -> Request {
+    let mut document: Value = serde_json::from_slice(&first.body).unwrap_or_default();
+    document[field] = value;
+    let mut request = first.clone();
+    request.body = document.to_string().into();
+    request
 }

@@ -10,7 +10,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::token::{self, Fetched, Refusal, Slot};
 use super::wire::Wire;
-use super::{Request, SMALL_LIMIT};
+use super::{Exchange, Request, SMALL_LIMIT};
 use crate::credentials::{Credential, Found, Secret};
 use crate::registry::{Error, ErrorKind, Result};
 
@@ -25,6 +25,8 @@ pub enum Login {
     Header(HeaderName),
     /// A token that user name and password are exchanged for.
     Call(LoginCall),
+    /// A token that something makes of the credential.
+    Made(Arc<dyn Exchange>),
     /// Each request is signed with the password.
     Signed(Arc<dyn Sign>),
 }
@@ -61,6 +63,28 @@ pub struct Unsigned<'a> {
     pub body: &'a [u8],
 }
 
+/// A signature that is still to be made.
+#[derive(Clone)]
+pub(super) struct Signing {
+    signer: Arc<dyn Sign>,
+    credential: Credential,
+}
+
+impl Signing {
+    /// The headers that sign `request`.
+    pub fn headers(&self, request: &Request) -> std::result::Result<HeaderMap, String> {
+        let unsigned =
+            Unsigned { method: request.method.as_str(), url: &request.url, headers: &request.headers, body: &request.body };
+        self.signer.sign(&self.credential, &unsigned)
+    }
+}
+
+impl fmt::Debug for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Signing")
+    }
+}
+
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -68,6 +92,7 @@ impl fmt::Debug for Login {
             Login::Bearer => "Bearer",
             Login::Header(_) => "Header",
             Login::Call(_) => "Call",
+            Login::Made(_) => "Made",
             Login::Signed(_) => "Signed",
         })
     }
@@ -85,6 +110,8 @@ pub(super) struct Desk {
 /// What a request carries.
 pub(super) struct Pass {
     pub headers: HeaderMap,
+    /// For those that are signed.
+    pub signing: Option<Signing>,
     pub signed_in: bool,
     /// The exchanged token in it, unless it was got just now.
     pub used: Option<HeaderValue>,
@@ -95,23 +122,27 @@ impl Desk {
         Desk { takes, token: Slot::default() }
     }
 
-    /// What `request` has to carry. `spent` is a token that the API has refused.
-    pub async fn pass(&self, wire: &Wire, found: Option<&Found>, request: &Request, spent: Option<&HeaderValue>) -> Result<Pass> {
+    /// What a request has to carry. `spent` is a token that the API has refused.
+    pub async fn pass(&self, wire: &Wire, found: Option<&Found>, spent: Option<&HeaderValue>) -> Result<Pass> {
         let Some(Found { credential, .. }) = found else {
-            return Ok(Pass { headers: HeaderMap::new(), signed_in: false, used: None });
+            return Ok(Pass { headers: HeaderMap::new(), signing: None, signed_in: false, used: None });
         };
         let refused = |kind, why: &str| Error::new(kind, "sign in to the API of", &wire.settings.name).because(why.to_owned());
         let login = (self.takes)(credential)
             .ok_or_else(|| refused(ErrorKind::Unsupported, "the vendor's own API doesn't take this kind of credential"))?;
+        if let Login::Signed(signer) = login {
+            let signing = Signing { signer, credential: credential.clone() };
+            return Ok(Pass { headers: HeaderMap::new(), signing: Some(signing), signed_in: true, used: None });
+        }
         let mut used = None;
         let headers = match (&login, credential) {
-            (Login::Signed(signer), credential) => {
-                let unsigned =
-                    Unsigned { method: request.method.as_str(), url: &request.url, headers: &request.headers, body: &request.body };
-                signer.sign(credential, &unsigned).map_err(|why| refused(ErrorKind::Unsupported, &why))?
-            }
             (Login::Bearer, Credential::RegistryToken(secret) | Credential::IdentityToken(secret))
             | (Login::Bearer, Credential::Basic { password: secret, .. }) => one(AUTHORIZATION, token::bearer(secret)),
+            (Login::Made(exchange), credential) => match exchange.exchange(credential).await? {
+                Credential::RegistryToken(secret)
+                | Credential::IdentityToken(secret)
+                | Credential::Basic { password: secret, .. } => one(AUTHORIZATION, token::bearer(&secret)),
+            },
             (Login::Basic, Credential::Basic { username, password }) => one(AUTHORIZATION, Some(token::basic(username, password))),
             (Login::Header(name), Credential::Basic { password, .. }) => one(name.clone(), token::sensitive(password.clone())),
             (Login::Call(call), Credential::Basic { username, password }) => {
@@ -125,7 +156,7 @@ impl Desk {
         if headers.is_empty() {
             return Err(refused(ErrorKind::CredentialRefused, "the stored token has characters that no token has"));
         }
-        Ok(Pass { headers, signed_in: true, used })
+        Ok(Pass { headers, signing: None, signed_in: true, used })
     }
 }
 

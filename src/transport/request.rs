@@ -1,5 +1,6 @@
 //! One request and its answer.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::body::Incoming;
+use super::login::Signing;
 use super::{SMALL_LIMIT, Scope, Scopes};
 
 /// How long a server may take to begin its answer: long enough for a slow one, short enough to notice a dead one.
@@ -26,6 +28,7 @@ pub struct Request {
     pub(super) repeatable: bool,
     pub(super) streamed: bool,
     pub(super) stays: bool,
+    pub(super) signing: Option<Signing>,
 }
 
 impl Request {
@@ -42,6 +45,7 @@ impl Request {
             repeatable,
             streamed: false,
             stays: false,
+            signing: None,
         }
     }
 
@@ -68,6 +72,15 @@ impl Request {
     pub fn header(mut self, name: HeaderName, value: &'static str) -> Request {
         debug_assert_ne!(name, AUTHORIZATION);
         self.headers.insert(name, HeaderValue::from_static(value));
+        self
+    }
+
+    /// Adds a header whose value is known when it is sent only. One that can't stand in a header is left out, and the server says what it
+    /// thinks of that.
+    pub fn text_header(mut self, name: HeaderName, value: &str) -> Request {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
         self
     }
 
@@ -125,6 +138,23 @@ impl Request {
     pub(super) fn with_headers(mut self, headers: &HeaderMap) -> Request {
         self.headers.extend(headers.clone());
         self
+    }
+
+    /// Has each attempt signed anew: servers compare the time of a signature with their own, and some take each only once.
+    pub(super) fn signed_by(mut self, signing: Option<Signing>) -> Request {
+        self.signing = signing;
+        self
+    }
+
+    /// What one attempt sends.
+    ///
+    /// # Errors
+    /// Why it can't be signed.
+    pub(super) fn attempt(&self) -> Result<Cow<'_, Request>, String> {
+        Ok(match &self.signing {
+            None => Cow::Borrowed(self),
+            Some(signing) => Cow::Owned(self.clone().with_headers(&signing.headers(self)?)),
+        })
     }
 
     /// Refuses to be redirected to another origin.

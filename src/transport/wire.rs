@@ -40,7 +40,10 @@ impl Wire {
             if !permit.held_back.is_zero() {
                 self.settings.stats.waited(permit.held_back);
             }
-            let failure = match self.attempt(request, authorization).await {
+            let outgoing = request
+                .attempt()
+                .map_err(|why| Error::new(ErrorKind::Unsupported, "sign in to the API of", &self.settings.name).because(why))?;
+            let failure = match self.attempt(&outgoing, authorization).await {
                 Ok(mut answer) => {
                     answer.repeated = perhaps_done;
                     let overloaded = matches!(answer.status.as_u16(), 429 | 503);

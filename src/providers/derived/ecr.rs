@@ -9,10 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Deserialize;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 use url::Url;
 
+use super::temporary::{LIFETIME_MIN, Temporary};
 use crate::credentials::{Anonymous, Credential, Secret};
 use crate::providers::detect::{ECR_PUBLIC, ecr_parts};
 use crate::providers::sigv4::{self, Signed, Signer};
@@ -26,10 +25,6 @@ pub const ECR_USER: &str = "AWS";
 pub(in crate::providers) const TEMPORARY: &str = "ASIA";
 /// The protocol of these APIs.
 pub(in crate::providers) const MEDIA_TYPE: &str = "application/x-amz-json-1.1";
-/// A new token is asked for this long before the old one ends, so that none ends on its way.
-const MARGIN: Duration = Duration::from_secs(300);
-/// A token is taken to last at least this long, whatever it says: a wrong clock must not make us ask before every request.
-const LIFETIME_MIN: Duration = Duration::from_secs(600);
 /// As long as Amazon lets a token last.
 const LIFETIME_MAX: Duration = Duration::from_secs(12 * 3600);
 /// How much of a server's explanation is told.
@@ -40,67 +35,59 @@ pub(super) struct EcrToken {
     url: Url,
     region: Option<String>,
     service: &'static Service,
-    state: Mutex<State>,
+    temporary: Temporary,
 }
 
-/// One of the two APIs that give tokens.
-struct Service {
+/// One of Amazon's two APIs of registries.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::providers) struct Service {
     /// As signatures name it.
-    name: &'static str,
-    /// The `X-Amz-Target` of the operation.
-    target: &'static str,
+    pub name: &'static str,
+    /// What stands before an operation in `X-Amz-Target`.
+    prefix: &'static str,
 }
 
-const PRIVATE: Service = Service { name: "ecr", target: "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken" };
-const PUBLIC: Service = Service { name: "ecr-public", target: "SpencerFrontendService.GetAuthorizationToken" };
+/// The API of private registries.
+pub(in crate::providers) const PRIVATE: Service = Service { name: "ecr", prefix: "AmazonEC2ContainerRegistry_V20150921" };
+/// The API of the public registry.
+pub(in crate::providers) const PUBLIC: Service = Service { name: "ecr-public", prefix: "SpencerFrontendService" };
 
-#[derive(Default)]
-enum State {
-    #[default]
-    Empty,
-    Token {
-        credential: Credential,
-        renew_at: Instant,
-    },
-    /// The key was refused, and will be the next time.
-    Refused(String),
+impl Service {
+    /// The API of the registry at this host.
+    pub fn of(host: &str) -> &'static Service {
+        if ECR_PUBLIC.contains(&host) { &PUBLIC } else { &PRIVATE }
+    }
+
+    /// The value of `X-Amz-Target` for an operation.
+    pub fn target(&self, operation: &str) -> String {
+        format!("{}.{operation}", self.prefix)
+    }
 }
 
 impl EcrToken {
     pub fn new(region: Option<&str>, settings: &Settings) -> EcrToken {
         let host = settings.base.host_str().unwrap_or_default();
-        let service = if ECR_PUBLIC.contains(&host) { &PUBLIC } else { &PRIVATE };
+        let service = Service::of(host);
         let url = settings.api.clone().unwrap_or_else(|| usual_api(host, region.unwrap_or_default()));
         // the same way there as to the registry, without what signs in to that
         let settings = Settings { credentials: Arc::new(Anonymous), exchange: None, ..settings.clone() };
-        EcrToken { client: Client::new(settings), url, region: region.map(str::to_owned), service, state: Mutex::default() }
+        EcrToken { client: Client::new(settings), url, region: region.map(str::to_owned), service, temporary: Temporary::default() }
     }
 
     fn error(&self, kind: ErrorKind, why: impl Into<String>) -> Error {
         Error::new(kind, "sign in to", self.client.name()).because(why)
     }
 
-    async fn token(&self, access_key: &str, secret_key: &Secret) -> Result<Credential> {
-        let mut state = self.state.lock().await;
-        match &*state {
-            State::Token { credential, renew_at } if Instant::now() < *renew_at => return Ok(credential.clone()),
-            State::Refused(why) => return Err(self.error(ErrorKind::CredentialRefused, why.clone())),
-            State::Token { .. } | State::Empty => {}
-        }
+    async fn token(&self, access_key: &str, secret_key: &Secret) -> Result<(Credential, Duration)> {
         let answer = self.ask(access_key, secret_key).await?;
         if !answer.status.is_success() {
-            let error = self.refusal(access_key, &answer);
-            if let (ErrorKind::CredentialRefused, Some(why)) = (error.kind(), error.detail()) {
-                *state = State::Refused(why.to_owned());
-            }
-            return Err(error);
+            return Err(self.refusal(access_key, &answer));
         }
         let Some((credential, lifetime)) = read(&answer.body, now()) else {
             return Err(self.error(ErrorKind::Protocol, format!("{} answered without a token", self.api())));
         };
         tracing::debug!("{} gave a token that lasts {} min", self.api(), lifetime.as_secs() / 60);
-        *state = State::Token { credential: credential.clone(), renew_at: Instant::now() + lifetime - MARGIN };
-        Ok(credential)
+        Ok((credential, lifetime))
     }
 
     async fn ask(&self, access_key: &str, secret_key: &Secret) -> Result<Answer> {
@@ -109,8 +96,8 @@ impl EcrToken {
             return Err(self.error(ErrorKind::CredentialUnavailable, why));
         };
         let (now, body) = (now(), "{}");
-        let (date, host) = (sigv4::date(now), self.host());
-        let headers = [("content-type", MEDIA_TYPE), ("host", &host), ("x-amz-date", &date), ("x-amz-target", self.service.target)];
+        let (date, host, target) = (sigv4::date(now), self.host(), self.service.target("GetAuthorizationToken"));
+        let headers = [("content-type", MEDIA_TYPE), ("host", &host), ("x-amz-date", &date), ("x-amz-target", target.as_str())];
         let signer = Signer { access_key, secret_key, region, service: self.service.name };
         let signed = Signed { method: "POST", path: self.url.path(), headers: &headers, body: body.as_bytes() };
         let value = HeaderValue::from_str(&signer.authorization(&signed, now));
@@ -120,7 +107,7 @@ impl EcrToken {
         let own = HeaderMap::from_iter([
             (AUTHORIZATION, authorization),
             (HeaderName::from_static("x-amz-date"), date),
-            (HeaderName::from_static("x-amz-target"), HeaderValue::from_static(self.service.target)),
+            (HeaderName::from_static("x-amz-target"), HeaderValue::from_str(&target).expect("letters and a dot fit a header")),
         ]);
         let request = self.client.request_at(Method::POST, self.url.clone()).content(MEDIA_TYPE, body.into()).signed(own);
         let answered = self.client.send(request.repeatable()).await;
@@ -176,7 +163,9 @@ impl Exchange for EcrToken {
                 ErrorKind::CredentialUnavailable,
                 format!("{username} is a temporary access key, which needs its session token; use credential_command, such as `aws ecr get-login-password`"),
             )),
-            Credential::Basic { username, password } => self.token(username, password).await,
+            Credential::Basic { username, password } => {
+                self.temporary.get(self.client.name(), async || self.token(username, password).await).await
+            }
             Credential::IdentityToken(_) | Credential::RegistryToken(_) => Ok(kept.clone()),
         }
     }

@@ -188,13 +188,15 @@ fn the_api_is_inside_the_allow_list_or_not_asked() {
     assert_eq!(shown(&registry), [] as [String; 0]);
 }
 
-/// Amazon's public registry has another API. Nobody here has its name, so a proxy answers for it.
+/// Amazon's public registry has another API, of which this key may ask for tokens only. Nobody here has its name, so a proxy answers for it.
 #[test]
 fn the_public_registry_has_its_own_api() {
     let proxy = Canned::start(|request| match request.target.as_str() {
+        "http://api.example/" if request.headers["x-amz-target"] != "SpencerFrontendService.GetAuthorizationToken" => {
+            Answer::new(400, "application/json", r#"{"__type":"AccessDeniedException"}"#)
+        }
         "http://api.example/" => {
-            let right = request.headers["x-amz-target"] == "SpencerFrontendService.GetAuthorizationToken"
-                && request.headers["authorization"].contains("/us-east-1/ecr-public/aws4_request");
+            let right = request.headers["authorization"].contains("/us-east-1/ecr-public/aws4_request");
             let body = format!(r#"{{"authorizationData":{{"authorizationToken":"{}"}}}}"#, BASE64_STANDARD.encode("AWS:public"));
             Answer::new(if right { 200 } else { 400 }, "application/json", &body)
         }

@@ -4,7 +4,7 @@ use regctl::registry::Support;
 
 use super::fake::Fake;
 use super::{
-    artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, open, open_as, quay, swr, tcr, zot,
+    acr, artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, open, open_as, quay, swr, tcr, zot,
 };
 use crate::conformance::{Truth, suite};
 use crate::support::http::wait;
@@ -100,6 +100,21 @@ fn tcr() {
 }
 
 #[test]
+fn tcr_without_a_key() {
+    run(&tcr::docker_login(), &Truth { untag: Support::Unsupported, ..BOTH });
+}
+
+#[test]
 fn acr() {
-    run(&tcr::alibaba(), &Truth { delete: Support::Unknown, ..BOTH });
+    run(&acr::enterprise(), &Truth { untag: Support::Unsupported, delete: Support::Api, ..BOTH });
+}
+
+#[test]
+fn acr_of_persons() {
+    run(&acr::personal(), &Truth { untag: Support::Unsupported, delete: Support::Api, ..BOTH });
+}
+
+#[test]
+fn acr_without_a_key() {
+    run(&acr::docker_login(), &Truth { untag: Support::Unsupported, delete: Support::Unknown, ..BOTH });
 }

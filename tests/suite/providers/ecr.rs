@@ -14,13 +14,14 @@ use regctl::serve::{Account, Auth, Behaviour, Catalog};
 use regctl::transport::{Client, Settings};
 use serde_json::{Value, json};
 
-use super::fake::{Call, Fake, PAGE, empty, error, fixture, size};
+use super::fake::{Call, Fake, PAGE, PASSWORD, empty, error, fixture, size};
 use super::open;
 use super::program::put;
 use crate::support::canned::{Answer, Canned};
 use crate::support::content::Image;
 use crate::support::http::wait;
 use crate::support::moto::Moto;
+use crate::support::program::Program;
 
 /// The access key; its secret is the password of all fakes.
 pub const USERNAME: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -41,19 +42,44 @@ fn refused(name: &str, message: &str) -> Answer {
     Answer::new(400, "application/x-amz-json-1.1", &document.to_string())
 }
 
+/// One of Amazon's two APIs.
+struct Api {
+    /// Where it is.
+    path: &'static str,
+    /// What signatures are good for, after the day.
+    scope: &'static str,
+    /// What stands before the names of operations.
+    prefix: &'static str,
+    /// What the account is called in the public registry, before every name.
+    alias: &'static str,
+}
+
+const PRIVATE: Api =
+    Api { path: "/", scope: "/europe-west3/ecr/aws4_request", prefix: "AmazonEC2ContainerRegistry_V20150921.", alias: "" };
+const PUBLIC: Api = Api {
+    path: "http://api.example/",
+    scope: "/us-east-1/ecr-public/aws4_request",
+    prefix: "SpencerFrontendService.",
+    alias: "acme/",
+};
+
 fn answer(call: &Call<'_>) -> Option<Answer> {
+    answer_of(&PRIVATE, call)
+}
+
+fn answer_of(api: &Api, call: &Call<'_>) -> Option<Answer> {
     if call.deleted_manifest().is_some() {
         return Some(error(405, "UNSUPPORTED", "The operation is unsupported."));
     }
-    if call.method != "POST" || call.path != "/" {
+    if call.method != "POST" || call.path != api.path {
         return None;
     }
     let sent = call.header("authorization").unwrap_or_default();
     let scope = format!("AWS4-HMAC-SHA256 Credential={USERNAME}/");
-    if !sent.starts_with(&scope) || !sent.contains("/europe-west3/ecr/aws4_request") || call.header("x-amz-date").is_none() {
+    if !sent.starts_with(&scope) || !sent.contains(api.scope) || call.header("x-amz-date").is_none() {
         return Some(refused("UnrecognizedClientException", "The security token included in the request is invalid."));
     }
-    let target = call.header("x-amz-target")?.strip_prefix("AmazonEC2ContainerRegistry_V20150921.")?;
+    let target = call.header("x-amz-target")?.strip_prefix(api.prefix)?;
     let asked: Value = serde_json::from_str(&call.request.body).ok()?;
     if target == "GetAuthorizationToken" {
         let token = BASE64_STANDARD.encode(format!("AWS:{TOKEN}"));
@@ -67,15 +93,21 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
     };
     if target == "DescribeRepositories" {
         let asked = asked["repositoryNames"].as_array();
-        let wanted = |name: &&Repository| asked.is_none_or(|names| names.iter().any(|wanted| wanted == name.as_str()));
+        let wanted = |name: &&str| asked.is_none_or(|names| names.iter().any(|wanted| wanted == name));
         let names = call.repositories(None);
-        let described: Vec<Value> = names.iter().filter(wanted).map(describe).collect();
+        let own = names.iter().filter_map(|name| name.as_str().strip_prefix(api.alias));
+        let described: Vec<Value> = own.filter(wanted).map(|own| describe(api, own)).collect();
         return Some(match described.is_empty() && asked.is_some() {
             true => refused("RepositoryNotFoundException", "The repository does not exist in the registry"),
             false => page("repositories", described),
         });
     }
-    let name = asked["repositoryName"].as_str()?;
+    if target == "DescribeRegistries" {
+        // somebody else has the second
+        let aliases = json!([{ "name": "acme", "status": "ACTIVE" }, { "name": "other", "status": "REJECTED" }]);
+        return Some(said(&json!({ "registries": [{ "registryId": "123456789012", "aliases": aliases }] })));
+    }
+    let name = &format!("{}{}", api.alias, asked["repositoryName"].as_str()?);
     let Some(versions) = call.versions(name) else {
         return Some(refused(
             "RepositoryNotFoundException",
@@ -155,9 +187,12 @@ fn answer(call: &Call<'_>) -> Option<Answer> {
     })
 }
 
-fn describe(name: &Repository) -> Value {
-    let mutability = if name.as_str().ends_with("frozen") { "IMMUTABLE" } else { "MUTABLE" };
-    json!({ "repositoryName": name, "imageTagMutability": mutability })
+fn describe(api: &Api, own: &str) -> Value {
+    let mutability = if own.ends_with("frozen") { "IMMUTABLE" } else { "MUTABLE" };
+    match api.alias {
+        "" => json!({ "repositoryName": own, "imageTagMutability": mutability }),
+        alias => json!({ "repositoryName": own, "repositoryUri": format!("public.ecr.aws/{alias}{own}") }),
+    }
 }
 
 /// The same API as somebody else understood it, with signatures that are checked.
@@ -240,4 +275,61 @@ fn an_image_of_an_index_is_kept() {
     let refused = wait(open(&fake, "acme").delete_manifest(&app, &child)).unwrap_err();
     assert_eq!((refused.kind(), refused.code()), (regctl::registry::ErrorKind::Conflict, Some("ImageReferencedByManifestList")));
     assert!(refused.remedies().is_some_and(|remedy| remedy.contains("index")));
+}
+
+/// Nobody here has its name, so the fake is a proxy.
+fn public() -> (Fake, Program) {
+    let behaviour = Behaviour { catalog: Catalog::Absent, ..Behaviour::default() };
+    let auth = Auth::PublicToken(Account::new("AWS", TOKEN));
+    let fake = Fake::with(Kind::Ecr, USERNAME, None, auth, behaviour, |call| answer_of(&PUBLIC, call));
+    let mut program = Program::new();
+    program.set("HTTP_PROXY", fake.front.url());
+    program.set("REGCTL_USERNAME", USERNAME);
+    program.set("REGCTL_PASSWORD", PASSWORD);
+    let add = ["add", "v", "http://public.ecr.aws", "--plain-http", "--api-address", "http://api.example", "--no-check"];
+    program.run(add).succeeds().says("provider ecr");
+    (fake, program)
+}
+
+#[test]
+fn the_public_registry_is_listed_and_emptied() {
+    let (fake, program) = public();
+    let storage = fake.front.storage();
+    let digest = put(storage, "acme/tools/web", &["a", "b"], "one");
+    put(storage, "acme/app", &["v1"], "two");
+    put(storage, "other/app", &["v1"], "two");
+    let listed = program.run(["repo", "list", "v", "-q"]).succeeds().hides(PASSWORD);
+    assert_eq!(listed.stdout.lines().collect::<Vec<_>>(), ["v/acme/app", "v/acme/tools/web"]);
+    let tags = program.run(["tag", "list", "v//acme/tools/web", "--details", "-o", "json"]).succeeds().json();
+    assert_eq!((&tags["items"][0]["digest"], tags["items"][0]["pushed_at"].is_null()), (&json!(digest), false), "{tags}");
+    program.run(["tag", "delete", "v//acme/tools/web:a", "--yes"]).succeeds();
+    let web: Repository = "acme/tools/web".parse().unwrap();
+    assert_eq!(storage.tags(&web).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>(), ["b"]);
+    program.run(["repo", "delete", "v//acme/tools/web", "--yes"]).succeeds();
+    assert!(!storage.has(&web));
+}
+
+/// The account has a repository of the same name, and calls leave the alias out.
+#[test]
+fn a_repository_of_another_alias_is_not_taken_for_ones_own() {
+    let (fake, program) = public();
+    let storage = fake.front.storage();
+    put(storage, "acme/app", &["v1", "v2"], "one");
+    put(storage, "other/app", &["v1", "v2"], "two");
+    program.run(["tag", "list", "v//other/app", "-q"]).succeeds().shows("v2");
+    program.run(["tag", "delete", "v//other/app:v1", "--yes"]).exits(5).says("other is no alias of the account");
+    program.run(["repo", "delete", "v//other/app", "--yes"]).exits(5);
+    for name in ["acme/app", "other/app"] {
+        assert_eq!(storage.tags(&name.parse().unwrap()).unwrap().len(), 2, "{name}");
+    }
+}
+
+#[test]
+fn nobody_reads_the_public_registry_without_its_api() {
+    let (fake, mut program) = public();
+    put(fake.front.storage(), "other/app", &["v1"], "one");
+    program.set("REGCTL_USERNAME", "");
+    program.set("REGCTL_PASSWORD", "");
+    program.run(["tag", "list", "v//other/app", "-q"]).succeeds().shows("v1");
+    assert!(fake.front.requests().iter().all(|request| !request.contains("api.example")), "{:?}", fake.front.requests());
 }

@@ -14,18 +14,28 @@ use super::{Account, REGION};
 use crate::support::canned::{Answer, Canned};
 use crate::support::http::wait;
 
-/// Ends of paths, or after a question mark a part of the query, and the files that are given for them.
+/// Names of calls, ends of paths, or after a question mark a part of the query, and the files that are given for them; with `/v2/`, the
+/// service that its challenge names.
 type Files = &'static [(&'static str, &'static str)];
 
-/// A server that gives these files to requests whose path ends so, and 404 to all else. It challenges nobody.
+/// A server that gives these files to requests whose path ends so, and 404 to all else.
 fn open(kind: Kind, username: &'static str, files: Files) -> Arc<dyn Registry> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(kind.word());
     let server = Canned::start(move |request| {
         let path = request.target.split('?').next().unwrap_or_default();
+        let named = |name: &str| files.iter().find(|(end, _)| *end == name);
         if path == "/v2/" {
-            return Answer::new(200, "application/json", "{}");
+            return match named(path) {
+                Some((_, service)) => Answer::new(401, "application/json", "{}").header(
+                    "WWW-Authenticate",
+                    &format!("Bearer realm=\"http://{}/token\",service=\"{service}\"", request.headers["host"]),
+                ),
+                None => Answer::new(200, "application/json", "{}"),
+            };
         }
-        match files.iter().find(|(end, _)| path.ends_with(end) || (end.starts_with('?') && request.target.contains(&end[1..]))) {
+        let action = ["x-tc-action", "x-acs-action"].iter().find_map(|name| request.headers.get(*name));
+        let fits = |end: &str| path.ends_with(end) || (end.starts_with('?') && request.target.contains(&end[1..]));
+        match action.and_then(|action| named(action)).or_else(|| files.iter().find(|(end, _)| fits(end))) {
             Some((_, file)) => {
                 let text = std::fs::read_to_string(folder.join(file)).unwrap();
                 Answer::new(200, "application/json", &text.replace("HOST", &request.headers["host"]))
@@ -86,6 +96,25 @@ fn tags_as_documented() {
             Kind::Ionos,
             "acme",
             &[("/registries", "api-registries.json"), ("/repositories/team%2Fapp/artifacts", "api-artifacts.json")],
+        ),
+        (
+            Kind::Tcr,
+            "AKIDz8krbsJ5yKBZQpn74WFkmLPx3EXAMPLE",
+            &[("DescribeInstances", "describe-instances.json"), ("DescribeImages", "describe-images.json")],
+        ),
+        (
+            Kind::Acr,
+            "LTAI5tExampleKey00000000",
+            &[
+                ("/v2/", "registry.aliyuncs.com:cn-hangzhou:cri-kmsiwlxxdcvaduwb"),
+                ("GetRepository", "get-repository.json"),
+                ("ListRepoTag", "list-repo-tag.json"),
+            ],
+        ),
+        (
+            Kind::Acr,
+            "LTAI5tExampleKey00000000",
+            &[("/v2/", "registry.aliyuncs.com:cn-hangzhou:26842"), ("/repos/team/app/tags", "tags.json")],
         ),
     ];
     let mut text = String::new();

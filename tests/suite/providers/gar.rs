@@ -3,14 +3,17 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use regctl::oci::Selector;
 use regctl::registry::Kind;
-use regctl::serve::Behaviour;
-use serde_json::{Map, json};
+use regctl::serve::{Auth, Behaviour};
+use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
+use serde_json::{Map, Value, json};
 
 use super::fake::{Call, Fake, PASSWORD, error, fixture, ok, size, status, unescaped};
 use super::open;
-use super::program::put;
+use super::program::{program, put};
 use crate::support::canned::Answer;
 use crate::support::http::wait;
 
@@ -125,4 +128,72 @@ fn a_package_is_gone_when_the_operation_is_done() {
     assert!(wait(open(&fake, "p").delete_repository(&"p/g/app/web".parse().unwrap())).unwrap());
     let asked = fake.front.requests().iter().filter(|request| request.contains("/operations/1")).count();
     assert_eq!(asked, 2);
+}
+
+/// Made for these tests; no account has it.
+const KEY: &str = include_str!("../../fixtures/gar/service-account.json");
+
+/// Gives tokens to who shows an assertion that the key signed.
+fn token_server(call: &Call<'_>) -> Answer {
+    let form: std::collections::HashMap<String, String> =
+        url::form_urlencoded::parse(call.request.body.as_bytes()).into_owned().collect();
+    let key: Value = serde_json::from_str(KEY).unwrap();
+    let pem: String = key["private_key"].as_str().unwrap().lines().filter(|line| !line.starts_with('-')).collect();
+    let pair = RsaKeyPair::from_pkcs8(&BASE64_STANDARD.decode(pem).unwrap()).unwrap();
+    let (text, signature) = form["assertion"].rsplit_once('.').unwrap();
+    let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref());
+    let claims: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text.split_once('.').unwrap().1).unwrap()).unwrap();
+    let right = public.verify(text.as_bytes(), &signature).is_ok()
+        && form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
+        && claims["iss"] == key["client_email"]
+        && claims["aud"] == format!("http://{}/google/token", call.header("host").unwrap())
+        && claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap() == 3600;
+    match right {
+        true => ok(&json!({ "access_token": PASSWORD, "expires_in": 3599, "token_type": "Bearer" })),
+        false => status(400, &json!({ "error": "invalid_grant", "error_description": "Invalid JWT Signature." })),
+    }
+}
+
+/// A registry for everyone, and the API for who has a token.
+fn with_token_server() -> Fake {
+    let asked = AtomicUsize::new(0);
+    Fake::with(Kind::Gar, "_json_key", Some("/api"), Auth::Open, Behaviour::default(), move |call| match call.path {
+        "/google/token" => Some(token_server(call)),
+        _ => answer(call, &asked),
+    })
+}
+
+#[test]
+fn the_key_of_a_service_account_is_made_a_token_for_the_api() {
+    let fake = with_token_server();
+    put(fake.front.storage(), "p/g/app", &["a"], "one");
+    put(fake.front.storage(), "p/g/web", &["a"], "one");
+    let mut program = program(&fake, None);
+    let mut key: Value = serde_json::from_str(KEY).unwrap();
+    key["token_uri"] = json!(format!("{}/google/token", fake.front.url()));
+    program.set("REGCTL_V_PASSWORD", key.to_string());
+    let run = program.run(["repo", "delete", "v//p/g/app", "--yes", "-vv"]).succeeds();
+    run.hides(PASSWORD).hides("PRIVATE KEY").hides("assertion");
+    assert!(!fake.front.storage().has(&"p/g/app".parse().unwrap()));
+    assert_eq!(fake.front.requests().iter().filter(|request| request.ends_with("/google/token")).count(), 1);
+    // an account that Google doesn't know
+    key["client_email"] = json!("other@acme.iam.example");
+    program.set("REGCTL_V_PASSWORD", key.to_string());
+    program.run(["repo", "delete", "v//p/g/web", "--yes"]).exits(5).says("gives other@acme.iam.example no token (invalid_grant");
+}
+
+#[test]
+fn an_assertion_goes_to_google_and_to_nobody_else() {
+    let fake = with_token_server();
+    put(fake.front.storage(), "p/g/app", &["a"], "one");
+    let mut program = program(&fake, None);
+    let mut key: Value = serde_json::from_str(KEY).unwrap();
+    key["token_uri"] = json!("https://evil.example/token");
+    program.set("REGCTL_V_PASSWORD", key.to_string());
+    let refused = program.run(["repo", "delete", "v//p/g/app", "--yes"]).exits(7);
+    refused.says("tokens are given at evil.example, which is not Google").hides("PRIVATE KEY");
+    program.set("REGCTL_V_PASSWORD", "{}");
+    program.run(["repo", "delete", "v//p/g/app", "--yes"]).exits(5).says("gcloud iam service-accounts keys create");
+    assert!(fake.front.storage().has(&"p/g/app".parse().unwrap()));
 }

@@ -1,6 +1,7 @@
 //! The vendors, each against a fake that behaves as its documentation says: the conformance suite, the program's commands, and what is
 //! special about each. A fake proves that we do what is documented, not that the documentation is right.
 
+mod acr;
 mod artifactory;
 mod azure;
 mod conformance;
@@ -19,6 +20,7 @@ mod locks;
 mod nexus;
 mod program;
 mod quay;
+mod signatures;
 mod swr;
 mod tcr;
 mod untagged;

@@ -6,7 +6,7 @@ use regctl::serve::Storage;
 use serde_json::Value;
 
 use super::fake::{Fake, PASSWORD};
-use super::{REGION, artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, quay, swr, zot};
+use super::{REGION, acr, artifactory, azure, dockerhub, ecr, gar, ghcr, gitea, gitlab, harbor, ionos, nexus, quay, swr, tcr, zot};
 use crate::support::content::Image;
 use crate::support::program::{Finished, Program};
 
@@ -70,6 +70,8 @@ fn rows() -> Vec<Row> {
         row(nexus::fake(), (true, true), ["native", "api", "native", "native"]),
         row(swr::fake(), (true, false), ["api", "api", "native", "native"]),
         row(ionos::fake(), (true, true), ["api", "native", "native", "native"]),
+        Row { untag: 7, ..row(tcr::fake(), (true, false), ["api", "unsupported", "native", "native"]) },
+        Row { untag: 7, ..row(acr::enterprise(), (true, false), ["api", "unsupported", "api", "native"]) },
     ]
 }
 
