@@ -1,12 +1,13 @@
 //! How many requests run at once, and how fast they follow each other.
 //!
-//! Without a setting the number adapts: more after each full round of good answers, half as many when the server says 429 or 503.
-//! A pause that the server asks for holds all requests back, not only the one that was told.
+//! Without a setting the number adapts: more after each full round of good answers, half as many when the server says 429 or 503, or when
+//! its answers take much longer than they did. A pause that the server asks for holds all requests back, not only the one that was told.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use reqwest::Method;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -17,6 +18,57 @@ const START: usize = 8;
 const STEP: usize = 1;
 /// The most requests at once: beyond it a slow network gains little, and a small registry suffers.
 const CAP: usize = 32;
+
+/// Answers that take so many times as long as in the quickest round tell of a server that is behind: twice as many requests may take
+/// twice as long where it has no more cores, and that costs nobody anything.
+const SLOWER: u32 = 4;
+/// And so much longer: below it the difference is as likely the network's, or our own.
+const NOTICEABLE: Duration = Duration::from_millis(200);
+/// Slowness alone never lowers the number further: a server may just be slow.
+const FEWEST_IF_SLOW: usize = START / 2;
+
+/// Requests of which one takes about as long as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// HEAD.
+    Look,
+    /// GET.
+    Fetch,
+    /// What changes something.
+    Change,
+}
+
+impl Sort {
+    pub fn of(method: &Method) -> Sort {
+        match *method {
+            Method::HEAD => Sort::Look,
+            Method::GET => Sort::Fetch,
+            _ => Sort::Change,
+        }
+    }
+}
+
+/// How long answers of one sort take.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pace {
+    /// The mean of the quickest round.
+    quickest: Option<Duration>,
+    total: Duration,
+    count: u32,
+}
+
+impl Pace {
+    /// Ends a round; whether it was much slower than the quickest.
+    fn end_round(&mut self) -> bool {
+        let (total, count) = (std::mem::take(&mut self.total), std::mem::take(&mut self.count));
+        let Some(mean) = total.checked_div(count) else { return false };
+        let quickest = self.quickest.map_or(mean, |quickest| quickest.min(mean));
+        let slow = mean > quickest * SLOWER + NOTICEABLE;
+        // what goes on being slow is what this server is like, and no reason to go on lowering
+        self.quickest = Some(if slow { quickest + quickest / 2 + NOTICEABLE / 4 } else { quickest });
+        slow
+    }
+}
 
 /// Lets requests through.
 pub(super) struct Limiter {
@@ -37,6 +89,7 @@ struct State {
     epoch: u64,
     paused_until: Option<Instant>,
     next_slot: Option<Instant>,
+    paces: [Pace; 3],
 }
 
 /// The right to have one request under way.
@@ -53,7 +106,15 @@ impl Limiter {
         let limit = concurrency.map_or(START, NonZeroUsize::get).min(Semaphore::MAX_PERMITS);
         Limiter {
             permits: Arc::new(Semaphore::new(limit)),
-            state: Mutex::new(State { limit, owed: 0, good: 0, epoch: 0, paused_until: None, next_slot: None }),
+            state: Mutex::new(State {
+                limit,
+                owed: 0,
+                good: 0,
+                epoch: 0,
+                paused_until: None,
+                next_slot: None,
+                paces: Default::default(),
+            }),
             fixed: concurrency.is_some(),
             most: concurrency.map_or(CAP, NonZeroUsize::get),
             interval: requests_per_second.map(|rate| Duration::from_secs(1) / rate.get()),
@@ -115,15 +176,25 @@ impl State {
 }
 
 impl Permit {
-    /// Reports an answer that came without complaint.
-    pub fn went_well(&self) {
+    /// Reports an answer that came without complaint, and how long it took.
+    pub fn went_well(&self, sort: Sort, took: Duration) {
         let mut state = self.limiter.state();
-        if self.limiter.fixed || state.limit >= self.limiter.most || self.epoch != state.epoch {
+        if self.limiter.fixed || self.epoch != state.epoch {
             return;
         }
+        let pace = &mut state.paces[sort as usize];
+        pace.total += took;
+        pace.count += 1;
         state.good += 1;
-        if state.good >= state.limit {
-            state.good = 0;
+        if state.good < state.limit {
+            return;
+        }
+        state.good = 0;
+        let slow = state.paces.iter_mut().fold(false, |slow, pace| pace.end_round() | slow);
+        if slow && state.limit > FEWEST_IF_SLOW {
+            let lower = (state.limit / 2).max(FEWEST_IF_SLOW);
+            self.lower(&mut state, lower);
+        } else if !slow && state.limit < self.limiter.most {
             let step = if state.epoch == 0 { state.limit } else { STEP }.min(self.limiter.most - state.limit);
             state.limit += step;
             let paid = step.min(state.owed);
@@ -138,11 +209,15 @@ impl Permit {
         if self.limiter.fixed || self.epoch != state.epoch {
             return;
         }
+        let lower = (state.limit / 2).max(1);
+        self.lower(&mut state, lower);
+    }
+
+    fn lower(&self, state: &mut State, limit: usize) {
         state.epoch += 1;
         state.good = 0;
-        let lower = (state.limit / 2).max(1);
-        let surplus = state.limit - lower;
-        state.limit = lower;
+        let surplus = state.limit - limit;
+        state.limit = limit;
         state.owed += surplus - self.limiter.permits.forget_permits(surplus);
     }
 }
@@ -168,6 +243,10 @@ mod tests {
         Arc::new(Limiter::new(concurrency.and_then(NonZeroUsize::new), rate.and_then(NonZeroU32::new)))
     }
 
+    fn well(permit: &Permit) {
+        permit.went_well(Sort::Look, Duration::from_millis(1));
+    }
+
     /// As many permits as are given out without waiting.
     async fn fill(limiter: &Arc<Limiter>) -> Vec<Permit> {
         // tokio makes a task wait that has done much without a rest.
@@ -185,7 +264,7 @@ mod tests {
         for round in 0..6 {
             let permits = fill(&limiter).await;
             assert_eq!(permits.len(), (START << round).min(CAP));
-            permits.iter().for_each(Permit::went_well);
+            permits.iter().for_each(well);
         }
     }
 
@@ -196,8 +275,46 @@ mod tests {
         for round in 0..40 {
             let permits = fill(&limiter).await;
             assert_eq!(permits.len(), (START / 2 + round * STEP).min(CAP));
-            permits.iter().for_each(Permit::went_well);
+            permits.iter().for_each(well);
         }
+    }
+
+    /// One round of answers that all take as long.
+    async fn round(limiter: &Arc<Limiter>, sort: Sort, took: u64) -> usize {
+        let permits = fill(limiter).await;
+        permits.iter().for_each(|permit| permit.went_well(sort, Duration::from_millis(took)));
+        permits.len()
+    }
+
+    #[tokio::test]
+    async fn answers_that_take_much_longer_halve_it() {
+        let limiter = limiter(None, None);
+        let rounds = [(50, 8), (60, 16), (80, 32), (190, 32), (500, 32), (60, 16), (60, 17)];
+        for (took, allowed) in rounds {
+            assert_eq!(round(&limiter, Sort::Fetch, took).await, allowed, "{took} ms");
+        }
+    }
+
+    #[tokio::test]
+    async fn slowness_alone_leaves_some_and_is_got_used_to() {
+        let limiter = limiter(None, None);
+        round(&limiter, Sort::Fetch, 20).await;
+        let mut allowed = Vec::new();
+        for _ in 0..60 {
+            allowed.push(round(&limiter, Sort::Fetch, 3_000).await);
+        }
+        assert_eq!(allowed.iter().min(), Some(&FEWEST_IF_SLOW));
+        assert_eq!(allowed.last(), Some(&CAP), "{allowed:?}");
+    }
+
+    #[tokio::test]
+    async fn a_deletion_may_take_longer_than_a_look() {
+        let limiter = limiter(None, None);
+        for _ in 0..4 {
+            round(&limiter, Sort::Look, 2).await;
+        }
+        assert_eq!(round(&limiter, Sort::Change, 2_000).await, CAP);
+        assert_eq!(round(&limiter, Sort::Change, 2_000).await, CAP);
     }
 
     #[tokio::test]
@@ -228,7 +345,7 @@ mod tests {
         for _ in 0..5 {
             let permits = fill(&limiter).await;
             assert_eq!(permits.len(), 3);
-            permits.iter().for_each(Permit::went_well);
+            permits.iter().for_each(well);
             permits.iter().for_each(Permit::was_too_much);
         }
         assert_eq!(limiter.most(), 3);

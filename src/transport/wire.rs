@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::body::{self, Excess, Incoming};
-use super::limit::Limiter;
+use super::limit::{Limiter, Sort};
 use super::pool::Pool;
 use super::retry::{self, Failure};
 use super::warning::Warnings;
@@ -43,6 +43,7 @@ impl Wire {
             let outgoing = request
                 .attempt()
                 .map_err(|why| Error::new(ErrorKind::Unsupported, "sign in to the API of", &self.settings.name).because(why))?;
+            let began = Instant::now();
             let failure = match self.attempt(&outgoing, authorization).await {
                 Ok(mut answer) => {
                     answer.repeated = perhaps_done;
@@ -50,7 +51,7 @@ impl Wire {
                     if overloaded {
                         permit.was_too_much()
                     } else {
-                        permit.went_well()
+                        permit.went_well(Sort::of(&outgoing.method), began.elapsed())
                     }
                     if !retry::status_may_repeat(answer.status, request.repeatable, attempts) {
                         return Ok(answer);
