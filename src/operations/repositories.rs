@@ -1,13 +1,15 @@
 //! Listing repositories, and one of them in numbers.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
+use super::ahead::Ahead;
 use super::filter::Filter;
 use super::image::images;
-use super::tags::{self, ResolvedTag};
+use super::tags::{self, ResolvedTag, TOGETHER};
 use super::{Content, Failure, Ticker};
 use crate::oci::{Descriptor, Digest, Manifest, Repository};
 use crate::registry::{ErrorKind, Registry, Result};
@@ -63,34 +65,21 @@ pub struct Listing {
 
 /// Lists repositories.
 pub async fn list(registry: &dyn Registry, query: &Query, tick: Ticker<'_>) -> Result<Listing> {
-    let mut names = Vec::new();
-    let mut cut = false;
-    let mut configured = false;
-    let mut pages = registry.repositories();
-    loop {
-        match pages.try_next().await {
-            Ok(Some(page)) => names.extend(page.into_iter().filter(|name| query.fits(name))),
-            Ok(None) => break,
-            Err(error) if names.is_empty() && !query.configured.is_empty() && will_not_list(error.kind()) => {
-                configured = true;
-                names = query.configured.clone();
-                break;
-            }
-            Err(error) => return Err(error),
-        }
+    let configured = AtomicBool::new(false);
+    let mut names: Vec<Repository> = Vec::new();
+    let mut pages = std::pin::pin!(names_of(registry, query, &configured));
+    while let Some(page) = pages.try_next().await? {
+        names.extend(page);
         if query.limit.is_some_and(|limit| names.len() > limit) {
             break;
         }
     }
-    if let Some(limit) = query.limit.filter(|limit| names.len() > *limit) {
-        names.truncate(limit);
-        cut = true;
-    }
+    let cut = query.limit.is_some_and(|limit| names.len() > limit);
+    names.truncate(query.limit.unwrap_or(usize::MAX));
     let mut repositories = Vec::with_capacity(names.len());
     let mut failed = Vec::new();
     let total = names.len() as u64;
-    let width = if query.details { registry.concurrency().max(1) } else { 1 };
-    let mut listed = stream::iter(names).map(|name| describe(registry, name, query.details)).buffered(width);
+    let mut listed = stream::iter(names).map(|name| describe(registry, name, query.details)).buffered(width(registry, query));
     let mut done = 0;
     while let Some(result) = listed.next().await {
         done += 1;
@@ -100,7 +89,77 @@ pub async fn list(registry: &dyn Registry, query: &Query, tick: Ticker<'_>) -> R
             Err(failure) => failed.push(failure),
         }
     }
-    Ok(Listing { repositories, failed, configured, cut })
+    Ok(Listing { repositories, failed, configured: configured.load(Ordering::Relaxed), cut })
+}
+
+/// Lists repositories in the server's order, handed over as soon as they are known, which leaves none to be listed.
+pub async fn stream(
+    registry: &dyn Registry,
+    query: &Query,
+    mut emit: impl FnMut(&[ListedRepository]) -> anyhow::Result<()>,
+) -> anyhow::Result<Listing> {
+    let configured = AtomicBool::new(false);
+    let names = names_of(registry, query, &configured).map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten();
+    let names = names.take(query.limit.unwrap_or(usize::MAX));
+    let described = names.map(async |name: Result<Repository>| match name {
+        Ok(name) => Ok(describe(registry, name, query.details).await),
+        Err(error) => Err(error),
+    });
+    let mut failed = Vec::new();
+    let mut described = std::pin::pin!(described.buffered(width(registry, query)).ready_chunks(TOGETHER));
+    while let Some(chunk) = described.next().await {
+        let mut repositories = Vec::with_capacity(chunk.len());
+        let mut end = None;
+        for result in chunk {
+            match result {
+                Ok(Ok(repository)) => repositories.push(repository),
+                Ok(Err(failure)) => failed.push(failure),
+                Err(error) => end = Some(error),
+            }
+        }
+        emit(&repositories)?;
+        // what was begun meanwhile gets its turn
+        tokio::task::yield_now().await;
+        if let Some(error) = end {
+            return Err(error.into());
+        }
+    }
+    Ok(Listing { repositories: Vec::new(), failed, configured: configured.load(Ordering::Relaxed), cut: false })
+}
+
+/// How many repositories are looked at at once.
+fn width(registry: &dyn Registry, query: &Query) -> usize {
+    if query.details { registry.concurrency().max(1) } else { 1 }
+}
+
+/// Pages of the names that fit; the user's own where the server will not list, which `configured` is told.
+fn names_of<'a>(
+    registry: &'a dyn Registry,
+    query: &'a Query,
+    configured: &'a AtomicBool,
+) -> impl Stream<Item = Result<Vec<Repository>>> + 'a {
+    async_stream::try_stream! {
+        let pages = registry.repositories();
+        // who wants a few only may not want the next page
+        let mut pages = if query.limit.is_none() { Ahead::new(pages).left_stream() } else { pages.right_stream() };
+        let mut first = true;
+        loop {
+            match pages.next().await {
+                Some(Ok(page)) => {
+                    let page: Vec<Repository> = page.into_iter().filter(|name| query.fits(name)).collect();
+                    first &= page.is_empty();
+                    yield page;
+                }
+                None => break,
+                Some(Err(error)) if first && !query.configured.is_empty() && will_not_list(error.kind()) => {
+                    configured.store(true, Ordering::Relaxed);
+                    yield query.configured.clone();
+                    break;
+                }
+                Some(Err(error)) => Err(error)?,
+            }
+        }
+    }
 }
 
 /// Whether an error of a listing means that this server lists for nobody, or not for us.

@@ -21,7 +21,7 @@ use crate::registry::{Error, ErrorKind, Lock, Locks, Registry, Result, TagEntry}
 const BEGUN: usize = 2;
 
 /// How many tags are handed over at once, at most: enough to make writing them cheap, few enough to cost no memory.
-const TOGETHER: usize = 256;
+pub(super) const TOGETHER: usize = 256;
 
 /// What to list.
 #[derive(Debug, Clone, Default)]

@@ -45,6 +45,12 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
     let namespace = opened.namespace.clone().filter(|_| !args.all);
     let query =
         Query { namespace: namespace.clone(), filter, details: args.details, limit: args.limit, configured: opened.configured };
+    if context.printer.streams() {
+        let emit = |repositories: &[ListedRepository]| Ok(context.printer.items(repositories)?);
+        let listing = context.block_on(repositories::stream(&*opened.registry, &query, emit))?;
+        tell_configured(listing.configured, context);
+        return Ok(context.report_failures(listing.failed));
+    }
     let progress = context.printer.progress("counting tags");
     let tick = |done, total| progress.tick(done, total);
     let listing = context.block_on(async { Ok(repositories::list(&*opened.registry, &query, &tick).await?) })?;
@@ -62,10 +68,14 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
             count => context.printer.note(format!("{} in {place}{more}", units::plural(count, "repository"))),
         }
     }
-    if listing.configured {
+    tell_configured(listing.configured, context);
+    Ok(context.report_failures(listing.failed))
+}
+
+fn tell_configured(configured: bool, context: &Context) {
+    if configured {
         context.printer.note("this server doesn't list; these are the entry's own `repositories`");
     }
-    Ok(context.report_failures(listing.failed))
 }
 
 /// An empty list is suspicious: say why it may be (users' reports: zot#3966, regclient#789).

@@ -163,3 +163,25 @@ fn control_c_ends_a_wait_with_130() {
     let (_, code) = terminal.ends();
     assert_eq!(code, 130);
 }
+
+/// What was listed before the list broke is there, line by line, and the exit code says that it is not all (users' report: nexus-public#1011).
+#[test]
+fn what_came_before_a_list_breaks_is_streamed() {
+    let server = registry(|request| match request.target.contains("last=") {
+        true => Answer::new(400, "application/json", r#"{"errors":[{"code":"PAGINATION_NUMBER_INVALID","message":"no"}]}"#),
+        false => {
+            let pages = json!({ "repositories": ["a", "b"], "name": "app", "tags": ["v1", "v2"] });
+            json_answer(&pages).header("Link", &format!("<{}?n=2&last=b>; rel=\"next\"", request.target.split('?').next().unwrap()))
+        }
+    });
+    let program = Program::new();
+    for line in [["repo", "list", "HOST"], ["tag", "list", "HOST/app"]] {
+        let line = line.map(|word| word.replace("HOST", &server.address().to_string()));
+        let streamed = program.run(line.iter().map(String::as_str).chain(["-o", "jsonl"]));
+        assert_eq!((streamed.stdout.lines().count(), streamed.code.map(|code| code > 0)), (2, Some(true)), "{streamed}");
+        let whole = program.run(line.iter().map(String::as_str).chain(["-o", "json"]));
+        assert!(whole.stdout.is_empty(), "half a list is none: {whole}");
+        // who wants no more than was there is not told of the rest
+        program.run(line.iter().map(String::as_str).chain(["-o", "jsonl", "--limit", "2"])).succeeds();
+    }
+}
