@@ -29,7 +29,7 @@ use std::time::Duration;
 use delay::Way;
 use measured::Measured;
 use peers::Peer;
-use regctl::serve::{Running, Settings, Storage, sample};
+use regctl::serve::{Behaviour, Running, Settings, Storage, sample};
 use support::docker_registry::{DockerRegistry, Setup};
 use support::program::Program;
 
@@ -37,6 +37,8 @@ use support::program::Program;
 const WIDTH: usize = 32;
 /// What the long way adds to each request.
 const FAR: Duration = Duration::from_millis(50);
+/// What a deletion takes: docker-registry, which looks at every tag for each, needs longer still with thousands of them.
+const DELETION: Duration = Duration::from_millis(50);
 /// Where the tags are.
 const REPOSITORY: &str = "team/app";
 
@@ -122,6 +124,7 @@ impl Bench {
         for repositories in if self.brief { &[20][..] } else { &[1_000, 10_000] } {
             self.catalog(*repositories);
         }
+        self.prune(self.tags(5000));
     }
 
     fn start_up(&self) {
@@ -264,6 +267,39 @@ impl Bench {
         let call = || floor::command(server.address(), &requests, 1);
         let rivals = vec![Rival { name: "bare requests".into(), call: Box::new(call), times: 1 }];
         self.row(&what, "serve", &requests.len().to_string(), list, rivals, 5, |_| {
+            seen.peak.map_or_else(String::new, |peak| format!("{:.1} MiB at most", peak as f64 / 1_048_576.0))
+        });
+    }
+
+    /// Deleting all there is, on a server that needs as long for a deletion as docker-registry does for a few tags.
+    fn prune(&self, tags: usize) {
+        let what = format!("`prune --yes`, {tags} tags, {} a deletion", time(DELETION));
+        if !self.wants(&what) {
+            return;
+        }
+        let storage = Storage::memory();
+        fill(&storage, REPOSITORY, tags);
+        let behaviour = Behaviour { delete_latency: DELETION, ..Behaviour::default() };
+        let server = Running::start(Settings { behaviour, ..Settings::new(storage) }).expect("a free port");
+        let (program, url) = (Program::new(), server.url());
+        let line = ["prune", REPOSITORY, "-r", &url, "--older-than", "0s", "--force-large", "--yes", "-o", "json"];
+        let refill = || fill(server.storage(), REPOSITORY, tags);
+        let prune = || {
+            refill();
+            let _ = std::fs::remove_dir_all(program.home().join("cache"));
+            command(&program, &line)
+        };
+        let seen = measured::run(&mut prune(), &[], true);
+        let asked = server.requests();
+        let deletes: Vec<String> =
+            asked.iter().filter(|asked| asked.method == "DELETE").map(|asked| format!("DELETE {}", asked.path)).collect();
+        assert_eq!(deletes.len(), tags, "a deletion a tag");
+        let call = || {
+            refill();
+            floor::command(server.address(), &deletes, WIDTH)
+        };
+        let rivals = vec![Rival { name: format!("bare DELETEs ({})", deletes.len()), call: Box::new(call), times: 1 }];
+        self.row(&what, "serve", &asked.len().to_string(), prune, rivals, 3, |_| {
             seen.peak.map_or_else(String::new, |peak| format!("{:.1} MiB at most", peak as f64 / 1_048_576.0))
         });
     }
