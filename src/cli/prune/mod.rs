@@ -22,7 +22,7 @@ use rules::RuleArgs;
 /// Delete what rules say, and nothing that anything else needs
 ///
 /// Rules come from the flags, else from the entry's retention; without any, nothing is done. Tags that share a digest with a tag that stays,
-/// images that an index lists which stays, and signatures of what stays are kept whatever the rules say.
+/// images that an index lists which stays, signatures of what stays, and what the server has locked are kept whatever the rules say.
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "Keep beats delete, and each row of the plan names the rule that decided. A date that nobody knows is never old.

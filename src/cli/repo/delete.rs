@@ -10,7 +10,8 @@ use crate::operations::delete::{self, Place};
 /// Delete a repository with everything in it
 #[derive(Debug, ClapArgs)]
 #[command(
-    after_help = "Where the server has no call for that, every manifest that the tags lead to is deleted, once each; the empty name may stay listed.
+    after_help = "Where the server has no call for that, every manifest that the tags lead to is deleted, once each; the empty name may stay listed. \
+Refused (exit 8) as long as the server has locked anything in it.
 
 Examples:
   regctl repo delete prod/old-app --dry-run

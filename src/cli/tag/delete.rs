@@ -14,7 +14,8 @@ use crate::operations::delete::{self, Place, Reach};
 #[derive(Debug, ClapArgs)]
 #[command(
     after_help = "A tag goes alone: other tags on the same digest stay. Where the server can only delete by digest, and another tag or an \
-index needs that digest, the tag stays too (exit 7) unless one of the two ways out is taken.
+index needs that digest, the tag stays too (exit 7) unless one of the two ways out is taken. What the server has locked or made immutable \
+stays, and the plan says why (exit 8).
 
 Examples:
   regctl tag delete prod/web:v2.4.1
