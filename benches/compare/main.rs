@@ -289,17 +289,19 @@ impl Bench {
             let _ = std::fs::remove_dir_all(program.home().join("cache"));
             command(&program, &line)
         };
-        let seen = measured::run(&mut prune(), &[], true);
-        let asked = server.requests();
+        let repository = REPOSITORY.parse().expect("a repository");
+        let manifests = server.storage().manifests(&repository);
         let deletes: Vec<String> =
-            asked.iter().filter(|asked| asked.method == "DELETE").map(|asked| format!("DELETE {}", asked.path)).collect();
-        assert_eq!(deletes.len(), tags, "a deletion a tag");
+            manifests.iter().map(|manifest| format!("DELETE /v2/{REPOSITORY}/manifests/{}", manifest.digest)).collect();
+        let seen = measured::run(&mut prune(), &[], true);
+        assert!(server.storage().manifests(&repository).is_empty(), "all of it goes");
+        let asked = server.counters().requests;
         let call = || {
             refill();
             floor::command(server.address(), &deletes, WIDTH)
         };
         let rivals = vec![Rival { name: format!("bare DELETEs ({})", deletes.len()), call: Box::new(call), times: 1 }];
-        self.row(&what, "serve", &asked.len().to_string(), prune, rivals, 3, |_| {
+        self.row(&what, "serve", &asked.to_string(), prune, rivals, 3, |_| {
             seen.peak.map_or_else(String::new, |peak| format!("{:.1} MiB at most", peak as f64 / 1_048_576.0))
         });
     }
