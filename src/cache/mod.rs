@@ -1,6 +1,6 @@
 //! Manifests and image configs by digest, kept between runs: content that can't change need not be fetched twice (SPEC §2, §11).
 //!
-//! What a run fetches is gathered in memory and written as one file, a [pack](pack), when it is enough or the run ends. Nothing depends on
+//! What a run fetches is gathered in memory and written as one file, a pack, when it is enough or the run ends. Nothing depends on
 //! these files: each piece is checked against its digest when it is read, a pack with a wrong one is deleted, all may be deleted at any time,
 //! and a folder that can't be written is one that stays empty. Many processes may read and write at once: no name is used twice, no pack is
 //! changed, and one that is not whole yet, or never will be, is none.

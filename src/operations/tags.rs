@@ -1,10 +1,9 @@
 //! Listing tags: names as pages arrive, details side by side, sorted at the end if that is wanted.
 
 use std::cmp::Ordering;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering as Atomic};
-use std::task::Poll;
+use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream, try_join};
 use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
@@ -132,49 +131,41 @@ pub struct Listing {
     pub hidden: usize,
 }
 
-/// Lists tags. Details are asked for while names still come, unless only some of the names will be shown.
+/// Lists tags: all names first, then details of those that will be shown.
 pub async fn list(registry: &dyn Registry, repository: &Repository, query: &Query, tick: Ticker<'_>) -> Result<Listing> {
     let hidden = AtomicU64::new(0);
-    let resolver = Resolver::new(registry, repository, query, locks(registry, repository, query).await?);
+    let entries = names(registry, repository, query, &hidden).try_collect();
+    let (mut entries, locks): (Vec<TagEntry>, Locks) = try_join!(entries, locks(registry, repository, query))?;
     let sort = query.sort;
+    if let Some(sort) = sort.filter(|sort| !sort.key.needs_details()) {
+        sort_names(&mut entries, sort);
+    }
+    let matched_names = entries.len();
     // what is only known with details can't cut before they are there
-    let cuts = query.limit.filter(|_| query.digest.is_none() && !sort.is_some_and(|sort| sort.key.needs_details()));
-    let (matched, all) = (AtomicU64::new(0), AtomicBool::new(false));
-    let names = names(registry, repository, query, &hidden).inspect_ok(|_| _ = matched.fetch_add(1, Atomic::Relaxed));
-    let names = names.chain(stream::poll_fn(|_| {
-        all.store(true, Atomic::Relaxed);
-        Poll::Ready(None)
-    }));
-    let names = match cuts {
-        None => names.left_stream(),
-        Some(limit) => {
-            let mut entries: Vec<TagEntry> = names.try_collect().await?;
-            if let Some(sort) = sort {
-                sort_names(&mut entries, |entry| &entry.name, sort);
-            }
-            entries.truncate(limit);
-            stream::iter(entries.into_iter().map(Ok)).right_stream()
-        }
-    };
-    let (mut tags, mut failed, mut done) = (Vec::new(), Vec::new(), 0);
-    let mut resolved = resolver.resolve_all(names);
+    let cut_early = query.digest.is_none() && !sort.is_some_and(|sort| sort.key.needs_details());
+    if let Some(limit) = query.limit.filter(|_| cut_early) {
+        entries.truncate(limit);
+    }
+    let resolver = Resolver::new(registry, repository, query, locks);
+    let total = entries.len() as u64;
+    let mut tags = Vec::with_capacity(entries.len());
+    let mut failed = Vec::new();
+    let mut done = 0;
+    let mut resolved = resolver.resolve_all(stream::iter(entries.into_iter().map(Ok)));
     while let Some(item) = resolved.next().await {
         done += 1;
-        let known = matched.load(Atomic::Relaxed).min(cuts.map_or(u64::MAX, |limit| limit as u64));
-        tick(done, all.load(Atomic::Relaxed).then_some(known));
+        tick(done, Some(total));
         match item {
             Ok(Some(tag)) => tags.push(tag),
             Ok(None) => {}
-            Err(failure) if failure.name.is_empty() || failure.error.stops_a_batch() => return Err(failure.error),
+            Err(failure) if failure.error.stops_a_batch() => return Err(failure.error),
             Err(failure) => failed.push(failure),
         }
     }
     drop(resolved);
-    let matched = if query.digest.is_some() { tags.len() + failed.len() } else { matched.load(Atomic::Relaxed) as usize };
-    match sort {
-        Some(sort) if sort.key.needs_details() => sort_details(&mut tags, sort),
-        Some(sort) if cuts.is_none() => sort_names(&mut tags, |tag| &tag.name, sort),
-        _ => {}
+    let matched = if cut_early { matched_names } else { tags.len() + failed.len() };
+    if let Some(sort) = sort.filter(|sort| sort.key.needs_details()) {
+        sort_details(&mut tags, sort);
     }
     if let Some(limit) = query.limit {
         tags.truncate(limit);
@@ -357,14 +348,14 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn sort_names<T>(items: &mut [T], name: fn(&T) -> &String, sort: Sort) {
+fn sort_names(entries: &mut [TagEntry], sort: Sort) {
     let version = |name: &str| Version::parse(name.strip_prefix('v').unwrap_or(name)).ok();
     match sort.key {
-        SortKey::Semver => items.sort_by_cached_key(|item| {
-            let version = version(name(item));
-            (version.is_none(), Directed { key: version, descending: sort.descending }, name(item).clone())
+        SortKey::Semver => entries.sort_by_cached_key(|entry| {
+            let version = version(&entry.name);
+            (version.is_none(), Directed { key: version, descending: sort.descending }, entry.name.clone())
         }),
-        _ => items.sort_by(|a, b| if sort.descending { name(b).cmp(name(a)) } else { name(a).cmp(name(b)) }),
+        _ => entries.sort_by(|a, b| if sort.descending { b.name.cmp(&a.name) } else { a.name.cmp(&b.name) }),
     }
 }
 
@@ -470,7 +461,7 @@ mod tests {
 
     fn sorted(names: &[&str], sort: &str) -> Vec<String> {
         let mut entries: Vec<TagEntry> = names.iter().map(|name| TagEntry::named(*name)).collect();
-        sort_names(&mut entries, |entry| &entry.name, sort.parse().unwrap());
+        sort_names(&mut entries, sort.parse().unwrap());
         entries.into_iter().map(|entry| entry.name).collect()
     }
 
