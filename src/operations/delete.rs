@@ -250,6 +250,7 @@ pub async fn plan_repository(place: &Place<'_>, tick: Ticker<'_>) -> Result<Repo
 mod tests {
     use super::*;
     use crate::operations::inventory::tests::{digest, inventory, on_tags};
+    use crate::operations::plan::tests::empty;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -259,19 +260,6 @@ mod tests {
 
     fn graph(tags: &[(&str, u8)], children: &[(u8, &[u8])]) -> Inventory {
         inventory(tags, children, &[])
-    }
-
-    fn empty() -> RepositoryPlan {
-        RepositoryPlan {
-            registry: "r".into(),
-            address: "https://r".into(),
-            repository: PlannedRepository("app".parse().unwrap()),
-            steps: vec![],
-            keeps: vec![],
-            gone: vec![],
-            warnings: vec![],
-            bytes: None,
-        }
     }
 
     fn decided(graph: &Inventory, wanted: &[&str], reach: Reach) -> Vec<(String, Otherwise)> {

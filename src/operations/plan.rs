@@ -237,8 +237,22 @@ impl Plan {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A plan of nothing.
+    pub(in crate::operations) fn empty() -> RepositoryPlan {
+        RepositoryPlan {
+            registry: "r".into(),
+            address: "https://r".into(),
+            repository: PlannedRepository("app".parse().unwrap()),
+            steps: vec![],
+            keeps: vec![],
+            gone: vec![],
+            warnings: vec![],
+            bytes: None,
+        }
+    }
 
     #[test]
     fn a_saved_plan_comes_back_the_same_and_checked() {

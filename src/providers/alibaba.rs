@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::Place;
 use super::acs3::{Signed, Signer, content_digest};
-use super::api::{Api, Fit, Keyed};
+use super::api::{Api, Fit, Keyed, undocumented};
 use super::detect::{ALIBABA, alibaba_parts};
 use super::provider::Pages;
 use crate::credentials::Credential;
@@ -181,12 +181,7 @@ impl Alibaba {
 
     /// Deletes by one call. "Not there" is `false`, unless it is the second attempt after one whose answer was lost.
     pub async fn delete(&self, request: Request, operation: &'static str, subject: &str) -> Result<bool> {
-        let answer = self.api.send(request, operation, subject).await?;
-        match read::<Value>(&answer, operation, subject) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(answer.repeated),
-            Err(error) => Err(error),
-        }
+        self.api.delete_by(request, operation, subject, |answer| read::<Value>(answer, operation, subject)).await
     }
 
     /// Reads a list, which stands in each answer where the JSON pointer says.
@@ -203,12 +198,7 @@ impl Alibaba {
             let mut document: Value = read(answer, operation, &of)?;
             let list = document.pointer_mut(at).map(Value::take).filter(|list| !list.is_null());
             let list = list.map_or_else(|| Ok(Vec::new()), serde_json::from_value);
-            list.map(&entries).map_err(|why| {
-                Error::new(ErrorKind::Protocol, operation, &of)
-                    .answered(answer.status.as_u16(), None)
-                    .because("it answered with something that is not what Alibaba documents")
-                    .caused_by(why)
-            })
+            list.map(&entries).map_err(|why| undocumented(answer, operation, &of, "Alibaba", why))
         };
         self.api.list_by(first, cursor, operation, subject, page)
     }
@@ -250,12 +240,7 @@ fn read<T: DeserializeOwned>(answer: &Answer, operation: &'static str, subject: 
     if !answer.status.is_success() || document.get("IsSuccess") == Some(&Value::Bool(false)) {
         return Err(refused(&document, answer, operation, subject));
     }
-    serde_json::from_value(document).map_err(|why| {
-        Error::new(ErrorKind::Protocol, operation, subject)
-            .answered(answer.status.as_u16(), None)
-            .because("it answered with something that is not what Alibaba documents")
-            .caused_by(why)
-    })
+    serde_json::from_value(document).map_err(|why| undocumented(answer, operation, subject, "Alibaba", why))
 }
 
 fn refused(document: &Value, answer: &Answer, operation: &'static str, subject: &str) -> Error {

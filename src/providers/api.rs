@@ -149,6 +149,22 @@ impl Api {
         }
     }
 
+    /// The same by a call that says in its answer how it went, which `read` finds out.
+    pub async fn delete_by<T>(
+        &self,
+        request: Request,
+        operation: &'static str,
+        subject: &str,
+        read: impl FnOnce(&Answer) -> Result<T>,
+    ) -> Result<bool> {
+        let answer = self.send(request, operation, subject).await?;
+        match read(&answer) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(answer.repeated),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Waits for work that the vendor does after it has answered, until `finished` says so of what it reads at `path`.
     pub async fn wait<T: DeserializeOwned>(
         &self,
@@ -235,6 +251,14 @@ pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializ
 /// A date as a vendor writes it; `None` for "never", for what is made up, and for what is no date: that is no reason to fail.
 pub(super) fn date(text: Option<&str>) -> Option<Timestamp> {
     text?.parse().ok().filter(|date| is_plausible_date(*date))
+}
+
+/// The error of an answer that doesn't have what the vendor documents.
+pub(super) fn undocumented(answer: &Answer, operation: &'static str, subject: &str, vendor: &str, why: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Protocol, operation, subject)
+        .answered(answer.status.as_u16(), None)
+        .because(format!("it answered with something that is not what {vendor} documents"))
+        .caused_by(why)
 }
 
 /// Why a vendor's API is not asked: it isn't known where it is.

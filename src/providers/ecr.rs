@@ -399,7 +399,8 @@ impl Provider for Ecr {
         Some(Box::pin(images.map_ok(digests)))
     }
 
-    /// The public registry has no such rule. Repositories with exceptions to the rule are as good as unknown: the rule isn't worth a request that says which tags those are.
+    /// The public registry has no such rule. Repositories with exceptions to the rule are as good as unknown: the rule isn't worth a
+    /// request that says which tags those are.
     async fn locks(&self, v2: &V2, repository: &Repository, _manifests: bool) -> Result<Locks> {
         if *self.service == PUBLIC {
             return Ok(Locks::default());

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::Place;
-use super::api::{Api, Fit, Keyed, lenient};
+use super::api::{Api, Fit, Keyed, lenient, undocumented};
 use super::provider::Pages;
 use super::tc3::{Signed, Signer};
 use crate::credentials::Credential;
@@ -193,12 +193,8 @@ impl Tencent {
         operation: &'static str,
         subject: &str,
     ) -> Result<bool> {
-        let answer = self.api.send(self.request(action, document, region), operation, subject).await?;
-        match read::<Value>(&answer, operation, subject) {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(answer.repeated),
-            Err(error) => Err(error),
-        }
+        let request = self.request(action, document, region);
+        self.api.delete_by(request, operation, subject, |answer| read::<Value>(answer, operation, subject)).await
     }
 
     /// Reads a list. `document` asks for the first page, and `entries` takes a page apart.
@@ -236,12 +232,7 @@ fn read<T: DeserializeOwned>(answer: &Answer, operation: &'static str, subject: 
     let Envelope { response } = read_json(answer, operation, subject)?;
     match response.get("Error") {
         Some(refusal) => Err(refused(refusal, answer, operation, subject)),
-        None => serde_json::from_value(response).map_err(|why| {
-            Error::new(ErrorKind::Protocol, operation, subject)
-                .answered(answer.status.as_u16(), None)
-                .because("it answered with something that is not what Tencent documents")
-                .caused_by(why)
-        }),
+        None => serde_json::from_value(response).map_err(|why| undocumented(answer, operation, subject, "Tencent", why)),
     }
 }
 

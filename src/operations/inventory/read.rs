@@ -32,8 +32,8 @@ pub enum Depth {
 }
 
 impl Inventory {
-    /// Reads a repository, and what `also` names in it although no tag may lead there. What something names and the server doesn't have is noted, not an error: there is nothing left to protect
-    /// below it.
+    /// Reads a repository, and what `also` names in it although no tag may lead there. What something names and the server doesn't have is
+    /// noted, not an error: there is nothing left to protect below it.
     ///
     /// # Errors
     /// When anything else can't be read, which the error names: nobody may delete by an inventory with holes.

@@ -89,22 +89,10 @@ fn fill(plan: &mut RepositoryPlan, inventory: &Inventory, decision: Decision) {
 #[cfg(test)]
 mod tests {
     use super::super::super::inventory::tests::{digest, inventory};
-    use super::super::super::plan::{PlannedRepository, PlannedTag};
+    use super::super::super::plan::PlannedTag;
+    use super::super::super::plan::tests::empty;
     use super::super::{Doomed, Holder, Kept};
     use super::*;
-
-    fn empty() -> RepositoryPlan {
-        RepositoryPlan {
-            registry: "r".into(),
-            address: "https://r".into(),
-            repository: PlannedRepository("app".parse().unwrap()),
-            steps: vec![],
-            keeps: vec![],
-            gone: vec![],
-            warnings: vec![],
-            bytes: None,
-        }
-    }
 
     #[test]
     fn steps_are_in_the_order_of_the_server_and_then_newest_first() {
