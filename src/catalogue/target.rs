@@ -103,6 +103,10 @@ impl Catalogue {
         if looks_like_host(first) {
             return self.at_host(first, rest, options);
         }
+        // no repository is called so: `//` stands behind the name of an entry
+        if rest.starts_with('/') {
+            return Err(self.not_found(first));
+        }
         // `prdo/web` must not quietly become a repository of the default registry when there is a `prod`
         if first.len() >= SLIP_MIN
             && let Some(name) = nearest(first, self.entries.keys().map(Name::as_str))
@@ -376,6 +380,7 @@ mod tests {
         let catalogue = catalogue();
         for (text, expected) in [
             ("prdo/web", "! no registry called prdo"),
+            ("xy//web", "! no registry called xy"),
             ("same.example/app", "! same.example/app fits more than one registry: one, two"),
             ("same.example", "! same.example fits more than one registry: one, two"),
             ("harbor.example.com/other/app", "! harbor.example.com/other/app fits more than one registry: deep, prod"),
