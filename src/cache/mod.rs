@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 
 use crate::oci::{Digest, RawManifest};
 use crate::registry::Remembered;
@@ -90,8 +91,9 @@ impl Drop for Cache {
 fn key(sort: Sort, digest: &Digest) -> Key {
     let mut key = Key::default();
     key[0] = sort as u8;
-    for (byte, hex) in key[1..].iter_mut().zip(digest.encoded().as_bytes().as_chunks::<2>().0) {
-        *byte = std::str::from_utf8(hex).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok()).unwrap_or_default();
+    // one that is not hexadecimal can't be verified either, so nothing is ever kept of it
+    if let Some(beginning) = digest.encoded().as_bytes().get(..2 * (key.len() - 1)) {
+        let _ = HEXLOWER.decode_mut(beginning, &mut key[1..]);
     }
     key
 }

@@ -9,22 +9,47 @@ use super::{Platform, null_as_default};
 
 /// What this program reads of an image's configuration.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(from = "Document")]
 pub struct ImageConfig {
     /// When it was built; `None` when absent, unreadable, or one of the dates that reproducible builds write.
-    #[serde(default, deserialize_with = "build_date")]
     pub created: Option<Timestamp>,
     /// Who built it.
-    #[serde(default)]
     pub author: Option<String>,
     /// What it runs on.
-    #[serde(flatten)]
     pub platform: Platform,
     /// How it runs.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub config: RunConfig,
     /// One line a build step.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub history: Vec<History>,
+}
+
+/// The document, in which the platform's fields stand among the others. Named one by one, because `flatten` makes a copy of all that nobody
+/// asked for, and a configuration may be large.
+#[derive(Deserialize)]
+struct Document {
+    #[serde(default, deserialize_with = "build_date")]
+    created: Option<Timestamp>,
+    #[serde(default)]
+    author: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    os: String,
+    #[serde(default, deserialize_with = "null_as_default")]
+    architecture: String,
+    #[serde(default)]
+    variant: Option<String>,
+    #[serde(rename = "os.version", default)]
+    os_version: Option<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    config: RunConfig,
+    #[serde(default, deserialize_with = "null_as_default")]
+    history: Vec<History>,
+}
+
+impl From<Document> for ImageConfig {
+    fn from(document: Document) -> ImageConfig {
+        let Document { created, author, os, architecture, variant, os_version, config, history } = document;
+        ImageConfig { created, author, platform: Platform { os, architecture, variant, os_version }, config, history }
+    }
 }
 
 /// The part of the configuration that a runtime reads.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256, Sha512};
 
@@ -137,7 +139,19 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a digest")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
     }
 }
 
@@ -165,15 +179,17 @@ impl DigestHasher {
 
     /// The digest of all bytes taken in.
     pub fn finish(self) -> Digest {
-        let (algorithm, hash) = match self.0 {
-            Hasher::Sha256(hasher) => ("sha256", hasher.finalize().to_vec()),
-            Hasher::Sha512(hasher) => ("sha512", hasher.finalize().to_vec()),
+        let written = |algorithm: &str, hash: &[u8]| {
+            let mut text = String::with_capacity(algorithm.len() + 1 + 2 * hash.len());
+            text.push_str(algorithm);
+            text.push(':');
+            HEXLOWER.encode_append(hash, &mut text);
+            Digest { text: text.into(), colon: algorithm.len() }
         };
-        let mut text = format!("{algorithm}:");
-        for byte in hash {
-            text.push_str(&format!("{byte:02x}"));
+        match self.0 {
+            Hasher::Sha256(hasher) => written("sha256", &hasher.finalize()),
+            Hasher::Sha512(hasher) => written("sha512", &hasher.finalize()),
         }
-        Digest { text: text.into(), colon: algorithm.len() }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::{Descriptor, Digest, media_type, null_as_default};
@@ -179,11 +180,12 @@ impl Manifest {
     /// See [`RawManifest::parse`].
     pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Manifest, ManifestError> {
         let invalid = |source| ManifestError::Invalid { media_type: media_type.to_owned(), source };
-        let value: Value = serde_json::from_slice(bytes).map_err(invalid)?;
-        let has = |key: &str| value.get(key).is_some_and(|field| !field.is_null());
-        let stated = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+        let outline: Outline = serde_json::from_slice(bytes).map_err(invalid)?;
+        let has = |part: &Option<IgnoredAny>| part.is_some();
+        let Outline { media_type: stated, manifests, layers, config, fs_layers } = &outline;
+        let stated = stated.as_str().unwrap_or_default();
         let outer = media_type::essence(media_type);
-        if has("manifests") && (has("layers") || has("config")) {
+        if has(manifests) && (has(layers) || has(config)) {
             return Err(ManifestError::Ambiguous("it has both manifests and layers".into()));
         }
         let kind = match (Kind::of(&outer), Kind::of(stated)) {
@@ -191,18 +193,18 @@ impl Manifest {
                 return Err(ManifestError::Ambiguous(format!("the server says {outer}, the document {stated}")));
             }
             (Some(kind), _) | (None, Some(kind)) => Some(kind),
-            (None, None) if has("manifests") => Some(Kind::Index),
-            (None, None) if has("config") && has("layers") => Some(Kind::Image),
-            (None, None) if has("fsLayers") => Some(Kind::Schema1),
+            (None, None) if has(manifests) => Some(Kind::Index),
+            (None, None) if has(config) && has(layers) => Some(Kind::Image),
+            (None, None) if has(fs_layers) => Some(Kind::Schema1),
             (None, None) => None,
         };
         match kind {
-            Some(Kind::Index) if has("layers") || has("config") => Err(ManifestError::Ambiguous("an index that has layers".into())),
-            Some(Kind::Image) if has("manifests") => Err(ManifestError::Ambiguous("an image that has manifests".into())),
-            Some(Kind::Image) => serde_json::from_value(value).map(Manifest::Image).map_err(invalid),
-            Some(Kind::Index) => serde_json::from_value(value).map(Manifest::Index).map_err(invalid),
-            Some(Kind::Schema1) => serde_json::from_value(value).map(Manifest::Schema1).map_err(invalid),
-            None => Ok(Manifest::Unknown(value)),
+            Some(Kind::Index) if has(layers) || has(config) => Err(ManifestError::Ambiguous("an index that has layers".into())),
+            Some(Kind::Image) if has(manifests) => Err(ManifestError::Ambiguous("an image that has manifests".into())),
+            Some(Kind::Image) => serde_json::from_slice(bytes).map(Manifest::Image).map_err(invalid),
+            Some(Kind::Index) => serde_json::from_slice(bytes).map(Manifest::Index).map_err(invalid),
+            Some(Kind::Schema1) => serde_json::from_slice(bytes).map(Manifest::Schema1).map_err(invalid),
+            None => serde_json::from_slice(bytes).map(Manifest::Unknown).map_err(invalid),
         }
     }
 
@@ -231,6 +233,22 @@ impl Manifest {
             Manifest::Schema1(_) | Manifest::Unknown(_) => BTreeMap::new(),
         }
     }
+}
+
+/// What tells the kinds of manifest apart. A field that stands twice is an error: readers differ in which they take.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+struct Outline {
+    #[serde(default)]
+    media_type: Value,
+    #[serde(default)]
+    manifests: Option<IgnoredAny>,
+    #[serde(default)]
+    layers: Option<IgnoredAny>,
+    #[serde(default)]
+    config: Option<IgnoredAny>,
+    #[serde(default)]
+    fs_layers: Option<IgnoredAny>,
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -21,7 +21,7 @@ pub fn lines<T: Serialize>(values: &[T]) -> serde_json::Result<String> {
 
 fn escaped(text: String) -> String {
     // what they begin with, which is looked for first because it is fast: most text has none
-    let suspicious = text.bytes().any(|byte| matches!(byte, 0x7f | 0xc2));
+    let suspicious = memchr::memchr2(0x7f, 0xc2, text.as_bytes()).is_some();
     if !suspicious || !text.chars().any(|c| matches!(c, '\u{7f}'..='\u{9f}')) {
         return text;
     }

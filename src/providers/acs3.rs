@@ -1,10 +1,11 @@
 //! Signatures for Alibaba Cloud's APIs: "ACS3-HMAC-SHA256" (Alibaba Cloud, "Request syntax and signature method V3"), which is the same for
 //! calls that have their parameters in the query and for those that have them in the path.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use super::sigv4::{hex, hmac_sha256, strict};
+use super::sigv4::{hmac_sha256, strict};
 use crate::credentials::Secret;
 
 /// The name of the procedure, at the beginning of what is signed and of what is sent.
@@ -34,15 +35,15 @@ impl Signer<'_> {
         query.sort();
         let query = query.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("&");
         let canonical = format!("{method}\n{}\n{query}\n{headers}\n{names}\n{}", url.path(), content_digest(body));
-        let text = format!("{ALGORITHM}\n{}", hex(&Sha256::digest(canonical)));
-        let signature = hex(&*hmac_sha256(self.secret_key.expose().as_bytes(), &text));
+        let text = format!("{ALGORITHM}\n{}", HEXLOWER.encode(&Sha256::digest(canonical)));
+        let signature = HEXLOWER.encode(&*hmac_sha256(self.secret_key.expose().as_bytes(), &text));
         format!("{ALGORITHM} Credential={},SignedHeaders={names},Signature={signature}", self.access_key)
     }
 }
 
 /// The value of the `x-acs-content-sha256` header, which has to be signed.
 pub(super) fn content_digest(body: &[u8]) -> String {
-    hex(&Sha256::digest(body))
+    HEXLOWER.encode(&Sha256::digest(body))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Signatures for Amazon's APIs: "Signature Version 4", as far as a request without a query needs it; and what other vendors' signatures are
 //! made of as well.
 
+use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -33,10 +34,10 @@ impl Signer<'_> {
         let names = request.headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
         let headers: String = request.headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
         let Signed { method, path, body, .. } = request;
-        let canonical = format!("{method}\n{path}\n\n{headers}\n{names}\n{}", hex(&Sha256::digest(body)));
+        let canonical = format!("{method}\n{path}\n\n{headers}\n{names}\n{}", HEXLOWER.encode(&Sha256::digest(body)));
         let scope = format!("{}/{}/{}/aws4_request", now.strftime("%Y%m%d"), self.region, self.service);
-        let text = format!("{ALGORITHM}\n{}\n{scope}\n{}", date(now), hex(&Sha256::digest(canonical)));
-        let signature = hex(&*hmac_sha256(&*self.key(now), &text));
+        let text = format!("{ALGORITHM}\n{}\n{scope}\n{}", date(now), HEXLOWER.encode(&Sha256::digest(canonical)));
+        let signature = HEXLOWER.encode(&*hmac_sha256(&*self.key(now), &text));
         format!("{ALGORITHM} Credential={}/{scope}, SignedHeaders={names}, Signature={signature}", self.access_key)
     }
 
@@ -63,11 +64,6 @@ pub(super) fn hmac_sha256(key: &[u8], text: &str) -> Zeroizing<[u8; 32]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text.as_bytes());
     Zeroizing::new(mac.finalize().into_bytes().into())
-}
-
-/// Lower-case hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Everything escaped but letters, digits and `-_.~` (RFC 3986 "Unreserved Characters"). Names have nothing that is escaped already.
@@ -118,6 +114,6 @@ mod tests {
     fn the_published_signing_key() {
         let secret_key = &Secret::new(SECRET);
         let signer = Signer { access_key: "", secret_key, region: "us-east-1", service: "iam" };
-        assert_eq!(hex(&*signer.key(at())), "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
+        assert_eq!(HEXLOWER.encode(&*signer.key(at())), "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
     }
 }

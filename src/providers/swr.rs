@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use data_encoding::HEXLOWER;
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -17,7 +18,7 @@ use super::Place;
 use super::api::{Api, Keyed, date, lenient, nowhere};
 use super::derived::swr::is_login_key;
 use super::provider::{Pages, Provider, Vendor};
-use super::sigv4::{hex, hmac_sha256, strict};
+use super::sigv4::{hmac_sha256, strict};
 use crate::credentials::{Credential, Secret};
 use crate::distribution::{Quirks, V2};
 use crate::oci::{Repository, Tag, null_as_default};
@@ -88,13 +89,13 @@ fn canonical(request: &Unsigned<'_>, time: &str) -> String {
     let mut query: Vec<String> =
         request.url.query_pairs().map(|(key, value)| format!("{}={}", strict(&key), strict(&value))).collect();
     query.sort();
-    let body = hex(&Sha256::digest(request.body));
+    let body = HEXLOWER.encode(&Sha256::digest(request.body));
     let text = format!("{}\n{path}/\n{}\nx-sdk-date:{time}\n\nx-sdk-date\n{body}", request.method, query.join("&"));
-    hex(&Sha256::digest(text))
+    HEXLOWER.encode(&Sha256::digest(text))
 }
 
 fn signature(secret_key: &Secret, time: &str, canonical: &str) -> String {
-    hex(&*hmac_sha256(secret_key.expose().as_bytes(), &format!("{ALGORITHM}\n{time}\n{canonical}")))
+    HEXLOWER.encode(&*hmac_sha256(secret_key.expose().as_bytes(), &format!("{ALGORITHM}\n{time}\n{canonical}")))
 }
 
 #[derive(Deserialize)]

@@ -1,10 +1,11 @@
 //! Signatures for Tencent Cloud's APIs: "TC3-HMAC-SHA256" (Tencent Cloud, "Signature v3"), as far as calls that are JSON documents need it.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::sigv4::{hex, hmac_sha256};
+use super::sigv4::hmac_sha256;
 use crate::credentials::Secret;
 
 /// The name of the procedure, at the beginning of what is signed and of what is sent.
@@ -34,10 +35,10 @@ impl Signer<'_> {
     pub fn authorization(&self, request: &Signed<'_>, now: Timestamp) -> String {
         let Signed { content_type, host, action, body } = request;
         let headers = format!("content-type:{content_type}\nhost:{host}\nx-tc-action:{action}\n").to_ascii_lowercase();
-        let canonical = format!("POST\n/\n\n{headers}\n{HEADERS}\n{}", hex(&Sha256::digest(body)));
+        let canonical = format!("POST\n/\n\n{headers}\n{HEADERS}\n{}", HEXLOWER.encode(&Sha256::digest(body)));
         let scope = format!("{}/{}/{TERMINATOR}", day(now), self.service);
-        let text = format!("{ALGORITHM}\n{}\n{scope}\n{}", now.as_second(), hex(&Sha256::digest(canonical)));
-        let signature = hex(&*hmac_sha256(&*self.key(now), &text));
+        let text = format!("{ALGORITHM}\n{}\n{scope}\n{}", now.as_second(), HEXLOWER.encode(&Sha256::digest(canonical)));
+        let signature = HEXLOWER.encode(&*hmac_sha256(&*self.key(now), &text));
         format!("{ALGORITHM} Credential={}/{scope}, SignedHeaders={HEADERS}, Signature={signature}", self.secret_id)
     }
 
@@ -87,7 +88,7 @@ mod tests {
         let secret_key = &Secret::new(SECRET_KEY);
         let signer = Signer { secret_id: "", secret_key, service: "cvm" };
         let key = signer.key(Timestamp::from_second(1_551_113_065).unwrap());
-        assert_eq!(hex(&*key), "b596b923aad85185e2d1f6659d2a062e0a86731226e021e61bfe06f7ed05f5af");
+        assert_eq!(HEXLOWER.encode(&*key), "b596b923aad85185e2d1f6659d2a062e0a86731226e021e61bfe06f7ed05f5af");
     }
 
     /// From an earlier edition of the same page, in which fewer letters are masked.

@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -114,21 +115,12 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 /// Reads a SHA-256 fingerprint: 64 hex digits in any case, with or without colons.
 pub fn parse_pin(text: &str) -> Option<[u8; 32]> {
     let digits: Vec<u8> = text.trim().bytes().filter(|byte| *byte != b':').collect();
-    let mut pin = [0; 32];
-    if digits.len() != 2 * pin.len() {
-        return None;
-    }
-    for (byte, pair) in pin.iter_mut().zip(digits.chunks(2)) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        *byte = u8::try_from(high * 16 + low).ok()?;
-    }
-    Some(pin)
+    HEXLOWER_PERMISSIVE.decode(&digits).ok()?.try_into().ok()
 }
 
 /// A fingerprint as text that [`parse_pin`] reads.
 pub(super) fn fingerprint(der: &[u8]) -> String {
-    Sha256::digest(der).iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(der))
 }
 
 /// Accepts exactly one certificate.

@@ -171,8 +171,8 @@ fn assertion(key: &Key, server: &Url, now: Timestamp) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::sigv4::hex;
     use crate::transport::Settings;
+    use data_encoding::HEXLOWER;
     use sha2::{Digest as _, Sha256};
 
     /// Made for these tests; no account has it.
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn signatures_are_those_of_openssl() {
         let signature = rs256(&key().private_key, b"regctl").unwrap();
-        assert_eq!(hex(&Sha256::digest(signature)), "74929e8925cdba5e0d58e823a7e1879752cc7bb0ff0e3e9f91232837f803d957");
+        assert_eq!(HEXLOWER.encode(&Sha256::digest(signature)), "74929e8925cdba5e0d58e823a7e1879752cc7bb0ff0e3e9f91232837f803d957");
     }
 
     #[test]

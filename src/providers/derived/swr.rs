@@ -2,9 +2,10 @@
 //! ("Obtaining a Long-Term Login Command").
 
 use async_trait::async_trait;
+use data_encoding::HEXLOWER;
 
 use crate::credentials::{Credential, Secret};
-use crate::providers::sigv4::{hex, hmac_sha256};
+use crate::providers::sigv4::hmac_sha256;
 use crate::registry::{Error, ErrorKind, Result};
 use crate::transport::{Exchange, Settings};
 
@@ -35,7 +36,7 @@ impl SwrLogin {
             }
         };
         let signed = hmac_sha256(password.expose().as_bytes(), access_key);
-        Ok(Credential::Basic { username, password: Secret::new(hex(&*signed)) })
+        Ok(Credential::Basic { username, password: Secret::new(HEXLOWER.encode(&*signed)) })
     }
 }
 
