@@ -1,42 +1,38 @@
-//! Pages, asked for one ahead: the server makes the next while this one is worked on.
+//! Pages, fetched one ahead: the server makes the next while this one is worked on.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::pin::pin;
 
-use futures_util::Stream;
+use futures_util::stream::{self, LocalBoxStream};
+use futures_util::{FutureExt, Stream, StreamExt};
+use tokio::sync::mpsc;
 
-/// A stream whose next item is begun before one is handed over. It goes on whenever the stream is asked again, or whoever drives it lets
-/// other work have its turn.
-pub(super) struct Ahead<S: Stream> {
-    inner: S,
-    /// The item after the last one that was handed over, as far as it is known; `Some(None)` is the end.
-    next: Option<Option<S::Item>>,
-}
-
-impl<S: Stream> Ahead<S> {
-    pub fn new(inner: S) -> Ahead<S> {
-        Ahead { inner, next: None }
-    }
-}
-
-impl<S: Stream<Item: Unpin> + Unpin> Stream for Ahead<S> {
-    type Item = S::Item;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        let item = match self.next.take() {
-            Some(item) => item,
-            None => ready!(Pin::new(&mut self.inner).poll_next(context)),
-        };
-        self.next = match item {
-            Some(_) => match Pin::new(&mut self.inner).poll_next(context) {
-                Poll::Ready(next) => Some(next),
-                Poll::Pending => None,
-            },
-            // what has ended is not asked again
-            None => Some(None),
-        };
-        Poll::Ready(item)
-    }
+/// What `work` makes of `pages`, of which the next is fetched as soon as the one before it is taken.
+///
+/// Fetching goes on whenever the result is asked for more, whether or not `work` has a use for another page yet. A request under way that
+/// nobody drives would keep its turn from the very requests that have to end before it is driven again.
+pub(super) fn ahead<'a, P, W>(
+    pages: impl Stream<Item = P> + 'a,
+    work: impl FnOnce(LocalBoxStream<'a, P>) -> W,
+) -> impl Stream<Item = W::Item>
+where
+    P: 'a,
+    W: Stream,
+{
+    let (send, mut receive) = mpsc::channel(1);
+    let mut fetching = Box::pin(async move {
+        let mut pages = pin!(pages);
+        // a place first, and only then the page that will stand in it
+        while let Ok(place) = send.reserve().await {
+            let Some(page) = pages.next().await else { break };
+            place.send(page);
+        }
+    })
+    .fuse();
+    let mut work = Box::pin(work(stream::poll_fn(move |context| receive.poll_recv(context)).boxed_local()));
+    stream::poll_fn(move |context| {
+        let _ = fetching.poll_unpin(context);
+        work.poll_next_unpin(context)
+    })
 }
 
 #[cfg(test)]
@@ -44,28 +40,35 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    use futures_util::{FutureExt, StreamExt, stream};
-
-    #[test]
-    fn the_next_is_begun_and_none_is_lost() {
-        let begun = Cell::new(0);
-        let pages = stream::iter(1..=3).map(|page| {
-            begun.set(page);
-            page
-        });
-        let mut ahead = Ahead::new(pages);
-        for (page, next) in [(Some(1), 2), (Some(2), 3), (Some(3), 3), (None, 3), (None, 3)] {
-            assert_eq!(ahead.next().now_or_never().unwrap(), page);
-            assert_eq!(begun.get(), next);
-        }
-    }
+    use tokio::sync::Semaphore;
 
     #[tokio::test]
-    async fn it_waits_for_what_takes_time() {
-        let pages = stream::iter(1..=3).then(async |page| {
+    async fn one_page_is_fetched_while_another_is_worked_on() {
+        let begun = Cell::new(0);
+        let pages = stream::iter(1..=4).inspect(|page| begun.set(*page));
+        let worked = |page| {
+            let begun = &begun;
+            async move {
+                tokio::task::yield_now().await;
+                (page, begun.get())
+            }
+        };
+        let seen = ahead(pages, |pages| pages.then(worked));
+        assert_eq!(seen.collect::<Vec<_>>().await, [(1, 2), (2, 3), (3, 4), (4, 4)]);
+    }
+
+    /// Each page needs the one turn that there is, and so does the work.
+    #[tokio::test]
+    async fn a_single_turn_is_enough() {
+        let turns = Semaphore::new(1);
+        let turn = async |item: u32| {
+            let _turn = turns.acquire().await.expect("never closed");
             tokio::task::yield_now().await;
-            page
-        });
-        assert_eq!(Ahead::new(Box::pin(pages)).collect::<Vec<_>>().await, [1, 2, 3]);
+            item
+        };
+        let pages = stream::iter(0..3).then(&turn).map(|page| (0..5).map(move |item| page * 5 + item));
+        let done = ahead(pages, |pages| pages.map(stream::iter).flatten().map(&turn).buffered(2));
+        let done = tokio::time::timeout(std::time::Duration::from_secs(10), done.collect::<Vec<_>>()).await;
+        assert_eq!(done.expect("it goes on"), (0..15).collect::<Vec<_>>());
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
-use super::ahead::Ahead;
+use super::ahead::ahead;
 use super::filter::Filter;
 use super::image::images;
 use super::tags::{self, ResolvedTag, TOGETHER};
@@ -99,14 +99,13 @@ pub async fn stream(
     mut emit: impl FnMut(&[ListedRepository]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Listing> {
     let configured = AtomicBool::new(false);
-    let names = names_of(registry, query, &configured).map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten();
-    let names = names.take(query.limit.unwrap_or(usize::MAX));
-    let described = names.map(async |name: Result<Repository>| match name {
-        Ok(name) => Ok(describe(registry, name, query.details).await),
-        Err(error) => Err(error),
-    });
+    let names = names_of(registry, query, &configured);
+    let mut described = match query.limit {
+        None => ahead(names, |pages| describe_all(registry, query, pages)).boxed_local(),
+        // who wants a few only may not want the next page
+        Some(_) => describe_all(registry, query, names).boxed_local(),
+    };
     let mut failed = Vec::new();
-    let mut described = std::pin::pin!(described.buffered(width(registry, query)).ready_chunks(TOGETHER));
     while let Some(chunk) = described.next().await {
         let mut repositories = Vec::with_capacity(chunk.len());
         let mut end = None;
@@ -127,6 +126,22 @@ pub async fn stream(
     Ok(Listing { repositories: Vec::new(), failed, configured: configured.load(Ordering::Relaxed), cut: false })
 }
 
+/// The repositories of these pages, those together that are known at the same time.
+fn describe_all<'a>(
+    registry: &'a dyn Registry,
+    query: &'a Query,
+    pages: impl Stream<Item = Result<Vec<Repository>>> + 'a,
+) -> impl Stream<Item = Vec<Result<std::result::Result<ListedRepository, Failure>>>> + 'a {
+    let names = pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten();
+    let described = names.take(query.limit.unwrap_or(usize::MAX)).map(move |name: Result<Repository>| async move {
+        match name {
+            Ok(name) => Ok(describe(registry, name, query.details).await),
+            Err(error) => Err(error),
+        }
+    });
+    described.buffered(width(registry, query)).ready_chunks(TOGETHER)
+}
+
 /// How many repositories are looked at at once.
 fn width(registry: &dyn Registry, query: &Query) -> usize {
     if query.details { registry.concurrency().max(1) } else { 1 }
@@ -139,9 +154,7 @@ fn names_of<'a>(
     configured: &'a AtomicBool,
 ) -> impl Stream<Item = Result<Vec<Repository>>> + 'a {
     async_stream::try_stream! {
-        let pages = registry.repositories();
-        // who wants a few only may not want the next page
-        let mut pages = if query.limit.is_none() { Ahead::new(pages).left_stream() } else { pages.right_stream() };
+        let mut pages = registry.repositories();
         let mut first = true;
         loop {
             match pages.next().await {

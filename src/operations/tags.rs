@@ -1,14 +1,15 @@
 //! Listing tags: names as pages arrive, details side by side, sorted at the end if that is wanted.
 
+use std::cell::Cell;
 use std::cmp::Ordering;
-use std::sync::atomic::{AtomicU64, Ordering as Atomic};
+use std::rc::Rc;
 
-use futures_util::{Stream, StreamExt, TryStreamExt, stream, try_join};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
 
-use super::ahead::Ahead;
+use super::ahead::ahead;
 use super::content::reference;
 use super::filter::Filter;
 use super::image::{self, Summary};
@@ -131,46 +132,45 @@ pub struct Listing {
     pub hidden: usize,
 }
 
-/// Lists tags: all names first, then details of those that will be shown.
+/// Lists tags. Details are asked for while names still come, unless only some of the names will be shown.
 pub async fn list(registry: &dyn Registry, repository: &Repository, query: &Query, tick: Ticker<'_>) -> Result<Listing> {
-    let hidden = AtomicU64::new(0);
-    let entries = names(registry, repository, query, &hidden).try_collect();
-    let (mut entries, locks): (Vec<TagEntry>, Locks) = try_join!(entries, locks(registry, repository, query))?;
-    let sort = query.sort;
-    if let Some(sort) = sort.filter(|sort| !sort.key.needs_details()) {
-        sort_names(&mut entries, sort);
-    }
-    let matched_names = entries.len();
+    let (names, sort) = (Names::new(query), query.sort);
+    let resolver = Resolver::new(registry, repository, query, locks(registry, repository, query).await?);
     // what is only known with details can't cut before they are there
-    let cut_early = query.digest.is_none() && !sort.is_some_and(|sort| sort.key.needs_details());
-    if let Some(limit) = query.limit.filter(|_| cut_early) {
-        entries.truncate(limit);
-    }
-    let resolver = Resolver::new(registry, repository, query, locks);
-    let total = entries.len() as u64;
-    let mut tags = Vec::with_capacity(entries.len());
-    let mut failed = Vec::new();
-    let mut done = 0;
-    let mut resolved = resolver.resolve_all(stream::iter(entries.into_iter().map(Ok)));
+    let cuts = query.limit.filter(|_| query.digest.is_none() && !sort.is_some_and(|sort| sort.key.needs_details()));
+    let mut resolved = match cuts {
+        Some(limit) => {
+            let mut entries: Vec<TagEntry> = names.of(registry.tags(repository)).try_collect().await?;
+            if let Some(sort) = sort {
+                sort_names(&mut entries, |entry| &entry.name, sort);
+            }
+            entries.truncate(limit);
+            resolver.resolve_all(stream::iter(entries.into_iter().map(Ok)))
+        }
+        None => ahead(registry.tags(repository), |pages| resolver.resolve_all(names.of(pages))).boxed_local(),
+    };
+    let (mut tags, mut failed, mut done) = (Vec::new(), Vec::new(), 0);
     while let Some(item) = resolved.next().await {
         done += 1;
-        tick(done, Some(total));
+        tick(done, names.are_complete.get().then(|| names.fitting.get().min(cuts.unwrap_or(usize::MAX)) as u64));
         match item {
             Ok(Some(tag)) => tags.push(tag),
             Ok(None) => {}
-            Err(failure) if failure.error.stops_a_batch() => return Err(failure.error),
+            Err(failure) if failure.name.is_empty() || failure.error.stops_a_batch() => return Err(failure.error),
             Err(failure) => failed.push(failure),
         }
     }
     drop(resolved);
-    let matched = if cut_early { matched_names } else { tags.len() + failed.len() };
-    if let Some(sort) = sort.filter(|sort| sort.key.needs_details()) {
-        sort_details(&mut tags, sort);
+    let matched = if cuts.is_some() { names.fitting.get() } else { tags.len() + failed.len() };
+    match sort {
+        Some(sort) if sort.key.needs_details() => sort_details(&mut tags, sort),
+        Some(sort) if cuts.is_none() => sort_names(&mut tags, |tag| &tag.name, sort),
+        _ => {}
     }
     if let Some(limit) = query.limit {
         tags.truncate(limit);
     }
-    Ok(Listing { tags, failed, matched, hidden: hidden.into_inner() as usize })
+    Ok(Listing { tags, failed, matched, hidden: names.hidden.get() })
 }
 
 /// Lists tags in the server's order, handed over as soon as they are known, those together that are known at the same time; stops fetching
@@ -181,13 +181,18 @@ pub async fn stream(
     query: &Query,
     mut emit: impl FnMut(&[ListedTag]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Failure>> {
-    let hidden = AtomicU64::new(0);
+    let names = Names::new(query);
     let resolver = Resolver::new(registry, repository, query, locks(registry, repository, query).await?);
     let mut failed = Vec::new();
     let mut left = query.limit.unwrap_or(usize::MAX);
     // no more than are wanted, so that no page is asked for in vain
     let together = left.clamp(1, TOGETHER);
-    let mut resolved = resolver.resolve_all(names(registry, repository, query, &hidden)).ready_chunks(together);
+    let resolve = |pages| resolver.resolve_all(names.of(pages)).ready_chunks(together);
+    let mut resolved = match query.limit {
+        None => ahead(registry.tags(repository), resolve).boxed_local(),
+        // who wants a few only may not want the next page
+        Some(_) => resolve(registry.tags(repository)).boxed_local(),
+    };
     while left > 0 {
         let Some(items) = resolved.next().await else { break };
         let mut tags = Vec::with_capacity(items.len());
@@ -217,27 +222,38 @@ pub async fn stream(
     Ok(failed)
 }
 
-/// The names that fit the query, page after page.
-fn names<'a>(
-    registry: &'a dyn Registry,
-    repository: &'a Repository,
+/// The names that fit a query.
+struct Names<'a> {
     query: &'a Query,
-    hidden: &'a AtomicU64,
-) -> impl Stream<Item = Result<TagEntry>> + 'a {
-    let pages = registry.tags(repository);
-    // who wants a few only may not want the next page
-    let pages = if query.limit.is_none() { Ahead::new(pages).left_stream() } else { pages.right_stream() };
-    let pages = pages.map_ok(|page| stream::iter(page.into_iter().map(Ok)));
-    pages.try_flatten().try_filter(move |entry| {
-        let is_attachment = || is_attachment_tag(&entry.name);
-        let fits = if !query.attachments && is_attachment() {
-            hidden.fetch_add(1, Atomic::Relaxed);
-            false
-        } else {
-            query.filter.matches(&entry.name)
-        };
-        std::future::ready(fits)
-    })
+    /// How many there were so far.
+    fitting: Cell<usize>,
+    /// How many signature tags were left out so far.
+    hidden: Cell<usize>,
+    /// Whether there will be no more.
+    are_complete: Cell<bool>,
+}
+
+impl<'a> Names<'a> {
+    fn new(query: &'a Query) -> Names<'a> {
+        Names { query, fitting: Cell::default(), hidden: Cell::default(), are_complete: Cell::default() }
+    }
+
+    /// Those of all pages.
+    fn of<'b>(&'b self, pages: impl Stream<Item = Result<Vec<TagEntry>>> + 'b) -> impl Stream<Item = Result<TagEntry>> + 'b {
+        async_stream::try_stream! {
+            for await page in pages {
+                for entry in page? {
+                    if !self.query.attachments && is_attachment_tag(&entry.name) {
+                        self.hidden.update(|hidden| hidden + 1);
+                    } else if self.query.filter.matches(&entry.name) {
+                        self.fitting.update(|fitting| fitting + 1);
+                        yield entry;
+                    }
+                }
+            }
+            self.are_complete.set(true);
+        }
+    }
 }
 
 /// What is locked beside what the list tells, when details are wanted.
@@ -348,14 +364,14 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn sort_names(entries: &mut [TagEntry], sort: Sort) {
+fn sort_names<T>(items: &mut [T], name: fn(&T) -> &String, sort: Sort) {
     let version = |name: &str| Version::parse(name.strip_prefix('v').unwrap_or(name)).ok();
     match sort.key {
-        SortKey::Semver => entries.sort_by_cached_key(|entry| {
-            let version = version(&entry.name);
-            (version.is_none(), Directed { key: version, descending: sort.descending }, entry.name.clone())
+        SortKey::Semver => items.sort_by_cached_key(|item| {
+            let version = version(name(item));
+            (version.is_none(), Directed { key: version, descending: sort.descending }, name(item).clone())
         }),
-        _ => entries.sort_by(|a, b| if sort.descending { b.name.cmp(&a.name) } else { a.name.cmp(&b.name) }),
+        _ => items.sort_by(|a, b| if sort.descending { name(b).cmp(name(a)) } else { name(a).cmp(name(b)) }),
     }
 }
 
@@ -424,10 +440,9 @@ pub(super) fn resolve_each<'a>(
     tick: Ticker<'a>,
 ) -> impl Stream<Item = Result<std::result::Result<ResolvedTag, Tag>>> + 'a {
     let Content { registry, repository, .. } = *content;
-    let pages = registry.tags(repository).map_ok(|page| stream::iter(page.into_iter().map(Ok::<_, Error>)));
-    let done = std::sync::Arc::new(AtomicU64::new(0));
-    let resolved = pages.try_flatten().map(move |entry| {
-        let done = done.clone();
+    let done = Rc::new(Cell::new(0));
+    let resolve = move |entry: Result<TagEntry>| {
+        let done = Rc::clone(&done);
         async move {
             let entry = entry?;
             let tag: Tag = entry.name.parse().map_err(|error: crate::oci::InvalidName| {
@@ -437,7 +452,8 @@ pub(super) fn resolve_each<'a>(
             })?;
             let selector = Selector::Tag(tag.clone());
             let head = if manifests { content.resolve(&tag).await } else { registry.head(repository, &selector).await };
-            tick(done.fetch_add(1, Atomic::Relaxed) + 1, None);
+            done.update(|done| done + 1);
+            tick(done.get(), None);
             match head {
                 Ok(head) => Ok(Ok(ResolvedTag {
                     tag,
@@ -451,8 +467,12 @@ pub(super) fn resolve_each<'a>(
                 Err(error) => Err(error.on("look at", reference(registry, repository, &selector))),
             }
         }
-    });
-    resolved.buffered((BEGUN * registry.concurrency()).max(1))
+    };
+    let width = (BEGUN * registry.concurrency()).max(1);
+    ahead(registry.tags(repository), move |pages| {
+        let entries = pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten();
+        entries.map(resolve).buffered(width)
+    })
 }
 
 #[cfg(test)]
@@ -461,7 +481,7 @@ mod tests {
 
     fn sorted(names: &[&str], sort: &str) -> Vec<String> {
         let mut entries: Vec<TagEntry> = names.iter().map(|name| TagEntry::named(*name)).collect();
-        sort_names(&mut entries, sort.parse().unwrap());
+        sort_names(&mut entries, |entry| &entry.name, sort.parse().unwrap());
         entries.into_iter().map(|entry| entry.name).collect()
     }
 

@@ -1,6 +1,8 @@
 //! A repository of a thousand tags, as administrators have them: requests side by side, on few connections, none twice.
 
-use regctl::serve::{Running, Settings, Storage, sample};
+use std::time::Duration;
+
+use regctl::serve::{Behaviour, Running, Settings, Storage, sample};
 
 use crate::support::program::Program;
 
@@ -8,16 +10,18 @@ const TAGS: usize = 1000;
 /// No more connections than this: each costs the server a handshake, and it has other clients.
 const FEW: u64 = 64;
 
-fn server() -> Running {
+/// A server that takes its time, so that what is asked side by side is seen to be.
+fn server(tags: usize, page_size: Option<usize>) -> Running {
     let storage = Storage::memory();
     let now = "2026-11-20T12:00:00Z".parse().unwrap();
-    sample::many_tags(&storage, &"team/app".parse().unwrap(), TAGS, now).unwrap();
-    Running::start(Settings::new(storage)).expect("a free port")
+    sample::many_tags(&storage, &"team/app".parse().unwrap(), tags, now).unwrap();
+    let behaviour = Behaviour { latency: Duration::from_millis(2), page_size, ..Behaviour::default() };
+    Running::start(Settings { behaviour, ..Settings::new(storage) }).expect("a free port")
 }
 
 #[test]
 fn details_of_a_thousand_tags() {
-    let server = server();
+    let server = server(TAGS, None);
     let program = Program::new();
     let list = |more: &[&str]| {
         server.forget();
@@ -53,8 +57,22 @@ fn details_of_a_thousand_tags() {
 
 #[test]
 fn names_alone_need_the_list_alone() {
-    let server = server();
+    let server = server(TAGS, None);
     let names = Program::new().run(["tag", "list", "team/app", "-r", &server.url(), "-q"]).succeeds().stdout;
     assert_eq!(names.lines().count(), TAGS);
     assert!(server.counters().requests <= 3, "{:?}", server.requests());
+}
+
+/// The next page is asked for while the tags of this one are looked at, and both need the one turn that there is.
+#[test]
+fn one_request_at_a_time_comes_to_the_end() {
+    let server = server(90, Some(20));
+    let program = Program::new();
+    program.run(["add", "lab", &server.url(), "--concurrency", "1"]).succeeds();
+    for output in ["jsonl", "json", "table"] {
+        let list = program.run(["tag", "list", "lab//team/app", "--details", "-o", output]).succeeds();
+        assert_eq!(list.stdout.matches("t00089").count(), if output == "table" { 1 } else { 2 }, "{}", list.stdout);
+        program.run(["repo", "list", "lab", "--details", "-o", output]).succeeds();
+    }
+    assert_eq!(server.counters().most_at_once, 1);
 }
