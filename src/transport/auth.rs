@@ -13,7 +13,7 @@ use reqwest::{Method, StatusCode};
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::challenge::{self, Challenge};
+use super::challenge::Challenge;
 use super::token::{self, TokenServer, Tokens};
 use super::wire::Wire;
 use super::{Account, Answer, Request, Scopes, origin};
@@ -362,5 +362,5 @@ pub(super) fn missing_scopes(answer: &Answer, sent: &Authorization, request: &Re
 }
 
 fn challenges(answer: &Answer) -> Vec<Challenge> {
-    challenge::parse(answer.headers.get_all(WWW_AUTHENTICATE).iter().map(HeaderValue::as_bytes))
+    Challenge::read(answer.headers.get_all(WWW_AUTHENTICATE).iter().map(HeaderValue::as_bytes))
 }

@@ -5,26 +5,26 @@
 
 /// One challenge: how the server wants to be signed in to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Challenge {
+pub struct Challenge {
     /// The scheme in lower case: `basic`, `bearer`, and others that we don't speak.
     pub scheme: String,
     params: Vec<(String, String)>,
 }
 
 impl Challenge {
+    /// All challenges of all `WWW-Authenticate` headers, in order.
+    pub fn read<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Vec<Challenge> {
+        let mut all = Vec::new();
+        for header in headers {
+            Parser { rest: &String::from_utf8_lossy(header) }.run(&mut all);
+        }
+        all
+    }
+
     /// A parameter by its lower-case name.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
-}
-
-/// All challenges of all `WWW-Authenticate` headers, in order.
-pub(super) fn parse<'a>(headers: impl IntoIterator<Item = &'a [u8]>) -> Vec<Challenge> {
-    let mut all = Vec::new();
-    for header in headers {
-        Parser { rest: &String::from_utf8_lossy(header) }.run(&mut all);
-    }
-    all
 }
 
 struct Parser<'a> {
@@ -118,7 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn one(header: &str) -> Challenge {
-        let all = parse([header.as_bytes()]);
+        let all = Challenge::read([header.as_bytes()]);
         assert_eq!(all.len(), 1, "{all:?}");
         all.into_iter().next().unwrap()
     }
@@ -164,7 +164,7 @@ mod tests {
             ],
         ];
         for headers in several {
-            let all = parse(headers.iter().copied());
+            let all = Challenge::read(headers.iter().copied());
             let basic = all.iter().find(|challenge| challenge.scheme == "basic").unwrap();
             let bearer = all.iter().find(|challenge| challenge.scheme == "bearer").unwrap();
             assert_eq!(basic.param("realm"), Some("x"));
@@ -175,7 +175,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_never_panics(header in proptest::collection::vec(any::<u8>(), 0..120)) {
-            parse([header.as_slice()]);
+            Challenge::read([header.as_slice()]);
         }
 
         #[test]
@@ -186,7 +186,7 @@ mod tests {
                 .iter()
                 .map(|(key, value)| format!("{key}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")))
                 .collect();
-            let all = parse([format!("Bearer {}", text.join(",")).as_bytes()]);
+            let all = Challenge::read([format!("Bearer {}", text.join(",")).as_bytes()]);
             prop_assert_eq!(all.len(), 1);
             prop_assert_eq!(&all[0].params, &params);
         }

@@ -36,6 +36,7 @@ pub use reqwest::{Method, StatusCode, header};
 
 pub use body::Incoming;
 pub use certificate::PeerCertificate;
+pub use challenge::Challenge;
 pub use client::{Client, Owner};
 pub use cursor::{Cursor, paged};
 pub use exchange::Exchange;
