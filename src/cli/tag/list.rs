@@ -85,7 +85,7 @@ pub fn run(args: &Args, context: &Context) -> anyhow::Result<Exit> {
 }
 
 fn needs_details(args: &Args) -> bool {
-    args.sort.is_some_and(|sort| matches!(sort.key, SortKey::Created | SortKey::Size))
+    args.sort.is_some_and(|sort| sort.key.needs_details())
 }
 
 /// One line that says what the table doesn't: how much was left out.

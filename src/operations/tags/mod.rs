@@ -1,21 +1,23 @@
 //! Listing tags: names as pages arrive, details side by side, sorted at the end if that is wanted.
 
+mod order;
+mod resolved;
+
 use std::cell::Cell;
-use std::cmp::Ordering;
-use std::rc::Rc;
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use semver::Version;
 use serde::Serialize;
 
 use super::ahead::ahead;
-use super::content::reference;
 use super::filter::Filter;
 use super::image::{self, Summary};
 use super::{Content, Failure, Ticker};
 use crate::oci::{Descriptor, Digest, Repository, Selector, Tag, is_attachment_tag};
 use crate::registry::{Error, ErrorKind, Lock, Locks, Registry, Result, TagEntry};
+
+pub use order::{Sort, SortKey};
+pub use resolved::{ResolvedTag, resolve_all, resolve_each};
 
 /// How many times as many tags are begun as requests run at once. They are handed over in order, so while the first of them is slow, the
 /// others must have something to go on with; how many requests really run is the connection's business.
@@ -39,53 +41,6 @@ pub struct Query {
     pub sort: Option<Sort>,
     /// How many at most.
     pub limit: Option<usize>,
-}
-
-/// An order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sort {
-    /// By what.
-    pub key: SortKey,
-    /// Whether the largest or newest comes first.
-    pub descending: bool,
-}
-
-/// By what tags can be sorted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SortKey {
-    /// By name, character by character.
-    Name,
-    /// By semantic version, with or without `v`; other tags come last.
-    Semver,
-    /// By build date; unknown dates come last.
-    Created,
-    /// By size; unknown sizes come last.
-    Size,
-}
-
-impl SortKey {
-    fn needs_details(self) -> bool {
-        matches!(self, SortKey::Created | SortKey::Size)
-    }
-}
-
-impl std::str::FromStr for Sort {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Sort, String> {
-        let (descending, key) = match text.strip_prefix('-') {
-            Some(key) => (true, key),
-            None => (false, text),
-        };
-        let key = match key {
-            "name" => SortKey::Name,
-            "semver" => SortKey::Semver,
-            "created" => SortKey::Created,
-            "size" => SortKey::Size,
-            _ => return Err("expected name, semver, created or size, with `-` in front for the other way round".into()),
-        };
-        Ok(Sort { key, descending })
-    }
 }
 
 /// A tag in a list. What was not asked for or is not known is `null`.
@@ -142,7 +97,7 @@ pub async fn list(registry: &dyn Registry, repository: &Repository, query: &Quer
         Some(limit) => {
             let mut entries: Vec<TagEntry> = names.of(registry.tags(repository)).try_collect().await?;
             if let Some(sort) = sort {
-                sort_names(&mut entries, |entry| &entry.name, sort);
+                sort.names(&mut entries, |entry| &entry.name);
             }
             entries.truncate(limit);
             resolver.resolve_all(stream::iter(entries.into_iter().map(Ok)))
@@ -163,8 +118,8 @@ pub async fn list(registry: &dyn Registry, repository: &Repository, query: &Quer
     drop(resolved);
     let matched = if cuts.is_some() { names.fitting.get() } else { tags.len() + failed.len() };
     match sort {
-        Some(sort) if sort.key.needs_details() => sort_details(&mut tags, sort),
-        Some(sort) if cuts.is_none() => sort_names(&mut tags, |tag| &tag.name, sort),
+        Some(sort) if sort.key.needs_details() => sort.details(&mut tags),
+        Some(sort) if cuts.is_none() => sort.names(&mut tags, |tag| &tag.name),
         _ => {}
     }
     if let Some(limit) = query.limit {
@@ -361,137 +316,5 @@ impl<'a> Resolver<'a> {
         }
         tag.digest = Some(head.digest);
         Ok(true)
-    }
-}
-
-fn sort_names<T>(items: &mut [T], name: fn(&T) -> &String, sort: Sort) {
-    let version = |name: &str| Version::parse(name.strip_prefix('v').unwrap_or(name)).ok();
-    match sort.key {
-        SortKey::Semver => items.sort_by_cached_key(|item| {
-            let version = version(name(item));
-            (version.is_none(), Directed { key: version, descending: sort.descending }, name(item).clone())
-        }),
-        _ => items.sort_by(|a, b| if sort.descending { name(b).cmp(name(a)) } else { name(a).cmp(name(b)) }),
-    }
-}
-
-fn sort_details(tags: &mut [ListedTag], sort: Sort) {
-    fn by<K: Ord>(tags: &mut [ListedTag], descending: bool, key: impl Fn(&ListedTag) -> Option<K>) {
-        tags.sort_by_cached_key(|tag| {
-            let key = key(tag);
-            (key.is_none(), Directed { key, descending }, tag.name.clone())
-        });
-    }
-    match sort.key {
-        SortKey::Size => by(tags, sort.descending, |tag| tag.size),
-        _ => by(tags, sort.descending, |tag| tag.created_at),
-    }
-}
-
-/// A key that sorts one way or the other.
-#[derive(PartialEq, Eq)]
-struct Directed<K> {
-    key: K,
-    descending: bool,
-}
-
-impl<K: Ord> Ord for Directed<K> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let order = self.key.cmp(&other.key);
-        if self.descending { order.reverse() } else { order }
-    }
-}
-
-impl<K: Ord> PartialOrd for Directed<K> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// A tag and what it points at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResolvedTag {
-    /// The tag.
-    pub tag: Tag,
-    /// Its digest.
-    pub digest: Digest,
-    /// Media type of the manifest.
-    pub media_type: String,
-    /// When it was pushed, where the listing says so.
-    pub pushed_at: Option<Timestamp>,
-    /// When it was last pulled, where the listing says so.
-    pub pulled_at: Option<Timestamp>,
-    /// Whether it is locked, where the listing says so.
-    pub lock: Option<Lock>,
-}
-
-/// Every tag of a repository with its digest. Tags whose manifest is gone are left out; anything else that can't be read is an
-/// error: a list with holes would lie about which tags share a digest.
-pub async fn resolve_all(content: &Content<'_>, tick: Ticker<'_>) -> Result<Vec<ResolvedTag>> {
-    let resolved = resolve_each(content, true, tick);
-    resolved.try_filter_map(|tag| std::future::ready(Ok(tag.ok()))).try_collect().await
-}
-
-/// Every tag of a repository in the server's order, as they are known: what it points at, or the mere name of one that the server lists
-/// and doesn't have. `manifests` says that all manifests will be wanted, so that those which are not remembered may come along at once.
-pub(super) fn resolve_each<'a>(
-    content: &'a Content<'a>,
-    manifests: bool,
-    tick: Ticker<'a>,
-) -> impl Stream<Item = Result<std::result::Result<ResolvedTag, Tag>>> + 'a {
-    let Content { registry, repository, .. } = *content;
-    let done = Rc::new(Cell::new(0));
-    let resolve = move |entry: Result<TagEntry>| {
-        let done = Rc::clone(&done);
-        async move {
-            let entry = entry?;
-            let tag: Tag = entry.name.parse().map_err(|error: crate::oci::InvalidName| {
-                Error::new(ErrorKind::Protocol, "look at", format!("{}/{repository}:{}", registry.name(), entry.name))
-                    .because("the server lists a tag that can't be one")
-                    .caused_by(error)
-            })?;
-            let selector = Selector::Tag(tag.clone());
-            let head = if manifests { content.resolve(&tag).await } else { registry.head(repository, &selector).await };
-            done.update(|done| done + 1);
-            tick(done.get(), None);
-            match head {
-                Ok(head) => Ok(Ok(ResolvedTag {
-                    tag,
-                    digest: head.digest,
-                    media_type: head.media_type,
-                    pushed_at: entry.pushed_at,
-                    pulled_at: entry.pulled_at,
-                    lock: entry.lock,
-                })),
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(Err(tag)),
-                Err(error) => Err(error.on("look at", reference(registry, repository, &selector))),
-            }
-        }
-    };
-    let width = (BEGUN * registry.concurrency()).max(1);
-    ahead(registry.tags(repository), move |pages| {
-        let entries = pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten();
-        entries.map(resolve).buffered(width)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sorted(names: &[&str], sort: &str) -> Vec<String> {
-        let mut entries: Vec<TagEntry> = names.iter().map(|name| TagEntry::named(*name)).collect();
-        sort_names(&mut entries, |entry| &entry.name, sort.parse().unwrap());
-        entries.into_iter().map(|entry| entry.name).collect()
-    }
-
-    #[test]
-    fn versions_are_numbers_and_other_tags_come_last() {
-        let names = ["latest", "v1.10.0", "v1.9.0", "1.9.1", "v2.0.0-rc.1", "v2.0.0", "v1.2"];
-        assert_eq!(sorted(&names, "semver"), ["v1.9.0", "1.9.1", "v1.10.0", "v2.0.0-rc.1", "v2.0.0", "latest", "v1.2"]);
-        assert_eq!(sorted(&names, "-semver")[..2], ["v2.0.0", "v2.0.0-rc.1"]);
-        assert_eq!(sorted(&names, "-semver")[5..], ["latest", "v1.2"]);
-        assert_eq!(sorted(&["b", "a"], "name"), ["a", "b"]);
-        assert!("date".parse::<Sort>().is_err());
     }
 }
