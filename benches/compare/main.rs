@@ -39,8 +39,12 @@ const WIDTH: usize = 32;
 const FAR: Duration = Duration::from_millis(50);
 /// What a deletion takes: docker-registry, which looks at every tag for each, needs longer still with thousands of them.
 const DELETION: Duration = Duration::from_millis(50);
+/// As quick as a registry gets: docker-registry on the same machine works for half of it on each request.
+const QUICK: Duration = Duration::from_millis(1);
 /// Where the tags are.
 const REPOSITORY: &str = "team/app";
+/// One of them.
+const REFERENCE: &str = "team/app:t00001";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -92,6 +96,57 @@ struct Rival<'a> {
     times: usize,
 }
 
+/// The same requests, bare.
+fn bare<'a>(name: &str, address: SocketAddr, requests: &[String]) -> Rival<'a> {
+    let requests = requests.to_vec();
+    Rival { name: name.to_owned(), call: Box::new(move || floor::command(address, &requests, WIDTH)), times: 1 }
+}
+
+#[derive(Clone, Copy)]
+enum Distance {
+    Near,
+    Far,
+}
+
+/// A server with a repository of many tags, the ways to it, and the program that lists them.
+struct Place<'a> {
+    name: &'a str,
+    /// Whether it is a registry that people run.
+    is_real: bool,
+    address: SocketAddr,
+    near: Way,
+    far: Way,
+    program: Program,
+    tags: usize,
+}
+
+impl<'a> Place<'a> {
+    fn new(name: &'a str, address: SocketAddr, tags: usize) -> Place<'a> {
+        let (near, far) = (Way::to(address, Duration::ZERO), Way::to(address, FAR));
+        Place { name, is_real: false, address, near, far, program: Program::new(), tags }
+    }
+
+    /// A command line against this server at one of its addresses.
+    fn call(&self, address: SocketAddr, line: &[&str]) -> Command {
+        command(&self.program, &[line, &["-r", &format!("http://{address}")]].concat())
+    }
+
+    fn list(&self, more: &'static [&'static str]) -> impl Fn(SocketAddr) -> Command {
+        move |address| self.call(address, &[&["tag", "list", REPOSITORY], more].concat())
+    }
+
+    /// What a command asks for, which is then asked for barely.
+    fn asked(&self, call: &dyn Fn(SocketAddr) -> Command) -> Vec<String> {
+        measured::run(&mut call(self.near.address()), &[], false);
+        self.near.take_requests()
+    }
+
+    /// Makes the next run a cold one.
+    fn forget(&self) {
+        let _ = std::fs::remove_dir_all(self.program.home().join("cache"));
+    }
+}
+
 impl Bench {
     fn wants(&self, row: &str) -> bool {
         self.only.as_ref().is_none_or(|only| row.contains(only.as_str()))
@@ -109,14 +164,15 @@ impl Bench {
     fn all(&self) {
         self.start_up();
         let tags = self.tags(1000);
-        let serve = embedded(tags);
-        self.server("serve", serve.address(), tags);
-        drop(serve);
+        let serve = embedded(tags, Duration::ZERO);
+        self.place(&Place::new("serve", serve.address(), tags));
+        let serve = embedded(tags, QUICK);
+        self.details(&Place::new("serve, 1 ms an answer", serve.address(), tags), &[Distance::Near]);
         if let Some(registry) = DockerRegistry::start(Setup::Plain) {
             let names: Vec<String> = (0..tags).map(|number| format!("t{number:05}")).collect();
             support::storage::fill(&registry.storage(), REPOSITORY, names.iter().map(String::as_str));
             let address = registry.address().trim_start_matches("http://").parse().expect("an address with a port");
-            self.server("docker-registry", address, tags);
+            self.place(&Place { is_real: true, ..Place::new("docker-registry", address, tags) });
         }
         for tags in if self.brief { &[20][..] } else { &[1_000, 10_000, 100_000] } {
             self.size(*tags);
@@ -140,88 +196,77 @@ impl Bench {
     }
 
     /// Every row that a server of a thousand tags is for.
-    fn server(&self, place: &str, address: SocketAddr, tags: usize) {
-        let near = Way::to(address, Duration::ZERO);
-        let far = Way::to(address, FAR);
-        let program = Program::new();
-        let forget = || {
-            let _ = std::fs::remove_dir_all(program.home().join("cache"));
-        };
-        let url = |address: SocketAddr| format!("http://{address}");
-        let list = |address: SocketAddr, more: &[&str]| {
-            let address = url(address);
-            let mut line = vec!["tag", "list", REPOSITORY, "-r", &address];
-            line.extend(more);
-            command(&program, &line)
-        };
-        // what the program asks for, which is then asked for barely
-        let asked = |more: &[&str]| {
-            measured::run(&mut list(near.address(), more), &[], false);
-            near.take_requests()
-        };
-        let bare = |name: &str, address: SocketAddr, requests: Vec<String>| Rival {
-            name: name.to_owned(),
-            call: Box::new(move || floor::command(address, &requests, WIDTH)),
-            times: 1,
-        };
+    fn place(&self, place: &Place) {
+        self.names(place);
+        self.inspect(place);
+        self.details(place, &[Distance::Near, Distance::Far]);
+    }
 
-        let requests = asked(&["-q"]);
-        let mut rivals = vec![bare("bare requests", address, requests.clone())];
+    /// The names of all tags.
+    fn names(&self, place: &Place) {
+        let requests = place.asked(&place.list(&["-q"]));
+        let mut rivals = vec![bare("bare requests", place.address, &requests)];
         for peer in &self.peers {
-            let call = move || (peer.names(&address.to_string(), REPOSITORY), Vec::new());
-            measured::run(&mut peer.names(&near.address().to_string(), REPOSITORY), &[], false);
-            let name = format!("{} ({} requests)", peer.name, near.take_requests().len());
-            rivals.push(Rival { name, call: Box::new(call), times: 1 });
+            let call = |address: SocketAddr| peer.names(&address.to_string(), REPOSITORY);
+            let name = format!("{} ({} requests)", peer.name, place.asked(&call).len());
+            rivals.push(Rival { name, call: Box::new(move || (call(place.address), Vec::new())), times: 1 });
         }
-        let what = format!("`tag list`, {tags} names");
-        self.row(&what, place, &requests.len().to_string(), || list(address, &["-q"]), rivals, 11, |_| String::new());
+        let what = format!("`tag list`, {} names", place.tags);
+        let list = place.list(&["-q"]);
+        self.row(&what, place.name, &requests.len().to_string(), || list(place.address), rivals, 11, |_| String::new());
+    }
 
-        let reference = format!("{REPOSITORY}:t00001");
-        let inspect = |address: SocketAddr| command(&program, &["inspect", &reference, "-r", &url(address)]);
-        forget();
-        measured::run(&mut inspect(near.address()), &[], false);
-        let requests = near.take_requests();
-        let mut rivals = vec![bare("bare requests", address, requests.clone())];
+    /// One image.
+    fn inspect(&self, place: &Place) {
+        let inspect = |address: SocketAddr| place.call(address, &["inspect", REFERENCE]);
+        place.forget();
+        let requests = place.asked(&inspect);
+        let mut rivals = vec![bare("bare requests", place.address, &requests)];
         for peer in &self.peers {
-            let call = || (peer.inspect(&address.to_string(), &reference), Vec::new());
-            measured::run(&mut peer.inspect(&near.address().to_string(), &reference), &[], false);
-            let name = format!("{} ({} requests)", peer.name, near.take_requests().len());
-            rivals.push(Rival { name, call: Box::new(call), times: 1 });
+            let call = |address: SocketAddr| peer.inspect(&address.to_string(), REFERENCE);
+            let name = format!("{} ({} requests)", peer.name, place.asked(&call).len());
+            rivals.push(Rival { name, call: Box::new(move || (call(place.address), Vec::new())), times: 1 });
         }
         let cold = || {
-            forget();
-            inspect(address)
+            place.forget();
+            inspect(place.address)
         };
-        self.row("`inspect`, one tag", place, &requests.len().to_string(), cold, rivals, 11, |_| String::new());
+        self.row("`inspect`, one tag", place.name, &requests.len().to_string(), cold, rivals, 11, |_| String::new());
+    }
 
-        let details = ["--details", "-o", "json"];
-        forget();
-        let cold = asked(&details);
-        let warm = asked(&details);
+    /// All tags with what they point at, the first time and again.
+    fn details(&self, place: &Place, distances: &[Distance]) {
+        let list = place.list(&["--details", "-o", "json"]);
+        place.forget();
+        let (cold, warm) = (place.asked(&list), place.asked(&list));
         for (state, requests) in [("cold", cold), ("warm", warm)] {
-            for (way, server) in [("", address), (", 50 ms away", far.address())] {
-                let what = format!("`tag list --details`, {tags} tags, {state}");
-                let mut rivals = vec![bare("bare requests", server, requests.clone())];
-                if state == "cold" && way.is_empty() && place != "serve" {
+            for distance in distances {
+                let (server, way) = match distance {
+                    Distance::Near => (place.address, ""),
+                    Distance::Far => (place.far.address(), ", 50 ms away"),
+                };
+                let what = format!("`tag list --details`, {} tags, {state}", place.tags);
+                let mut rivals = vec![bare("bare requests", server, &requests)];
+                if state == "cold" && matches!(distance, Distance::Near) && place.is_real {
                     // one process a tag is the only way; a part is measured, the whole is said
                     rivals.extend(self.peers.iter().map(|peer| Rival {
                         name: format!("{}, one process a tag", peer.name),
-                        call: Box::new(|| (peer.inspect(&address.to_string(), &reference), Vec::new())),
-                        times: tags,
+                        call: Box::new(|| (peer.inspect(&place.address.to_string(), REFERENCE), Vec::new())),
+                        times: place.tags,
                     }));
                 }
                 let call = || {
                     if state == "cold" {
-                        forget();
+                        place.forget();
                     }
-                    list(server, &details)
+                    list(server)
                 };
                 let ideal = FAR.mul_f64(requests.len() as f64 / WIDTH as f64);
-                let more = |run: &Measured| match way {
-                    "" => String::new(),
-                    _ => format!("{:.2} × the ideal of {}", run.wall.as_secs_f64() / ideal.as_secs_f64(), time(ideal)),
+                let more = |run: &Measured| match distance {
+                    Distance::Near => String::new(),
+                    Distance::Far => format!("{:.2} × the ideal of {}", run.wall.as_secs_f64() / ideal.as_secs_f64(), time(ideal)),
                 };
-                self.row(&what, &format!("{place}{way}"), &requests.len().to_string(), call, rivals, 5, more);
+                self.row(&what, &format!("{}{way}", place.name), &requests.len().to_string(), call, rivals, 5, more);
             }
         }
     }
@@ -232,7 +277,7 @@ impl Bench {
         if !self.wants(&what) {
             return;
         }
-        let server = embedded(tags);
+        let server = embedded(tags, Duration::ZERO);
         let (program, url) = (Program::new(), server.url());
         let list = || command(&program, &["tag", "list", REPOSITORY, "-r", &url, "-o", "jsonl"]);
         // of a run of its own, because looking costs the one who is looked at
@@ -343,11 +388,12 @@ impl Bench {
     }
 }
 
-/// The embedded registry with so many tags.
-fn embedded(tags: usize) -> Running {
+/// The embedded registry with so many tags, which takes this long for an answer.
+fn embedded(tags: usize, latency: Duration) -> Running {
     let storage = Storage::memory();
     fill(&storage, REPOSITORY, tags);
-    Running::start(Settings::new(storage)).expect("a free port")
+    let behaviour = Behaviour { latency, ..Behaviour::default() };
+    Running::start(Settings { behaviour, ..Settings::new(storage) }).expect("a free port")
 }
 
 /// So many tags in a repository.

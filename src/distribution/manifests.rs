@@ -1,13 +1,16 @@
 //! `manifests/<reference>` (end-3, end-7, end-9).
 
 use crate::transport::Method;
-use crate::transport::header::ACCEPT;
+use crate::transport::header::HeaderValue;
 
 use super::errcode::{CANNOT_DELETE, ServerError, UNKNOWN, error};
 use super::{V2, WRITE_PATIENCE, schema1};
 use crate::oci::{Descriptor, Digest, RawManifest, Repository, Selector, media_type};
 use crate::registry::{Error, ErrorKind, Result, Support};
 use crate::transport::{Answer, MANIFEST_LIMIT, Request};
+
+/// Made once: it goes out with every request.
+static ACCEPTED: HeaderValue = HeaderValue::from_static(media_type::ACCEPT_MANIFEST);
 
 const HEAD: &str = "look up";
 const GET: &str = "get";
@@ -16,7 +19,7 @@ const DELETE: &str = "delete";
 
 fn read_request(v2: &V2, method: Method, repository: &Repository, selector: &Selector) -> Request {
     let request = v2.client.request(method, &format!("/v2/{repository}/manifests/{selector}"));
-    request.header(ACCEPT, media_type::ACCEPT_MANIFEST).scope(V2::pull(repository)).limit(MANIFEST_LIMIT)
+    request.accept(&ACCEPTED).scope(V2::pull(repository)).limit(MANIFEST_LIMIT)
 }
 
 /// The digest in the header, if there is one that can be believed to be a digest.

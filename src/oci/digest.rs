@@ -102,14 +102,12 @@ impl FromStr for Digest {
             "sha512" => Some(128),
             _ => None,
         };
-        for (position, c) in encoded.char_indices() {
-            let fits = match hex_length {
-                Some(_) => c.is_ascii_digit() || matches!(c, 'a'..='f'),
-                None => c.is_ascii_alphanumeric() || matches!(c, '=' | '_' | '-'),
-            };
-            if !fits {
-                return Err(error(colon + 1 + position, "not allowed in a digest"));
-            }
+        let wrong = match hex_length {
+            Some(_) => encoded.bytes().position(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'f')),
+            None => encoded.bytes().position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'=' | b'_' | b'-')),
+        };
+        if let Some(position) = wrong {
+            return Err(error(colon + 1 + position, "not allowed in a digest"));
         }
         match hex_length {
             Some(length) if encoded.len() != length => Err(error(text.len(), "the digest has the wrong length")),

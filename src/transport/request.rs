@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LINK};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LINK};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
@@ -72,6 +72,12 @@ impl Request {
     pub fn header(mut self, name: HeaderName, value: &'static str) -> Request {
         debug_assert_ne!(name, AUTHORIZATION);
         self.headers.insert(name, HeaderValue::from_static(value));
+        self
+    }
+
+    /// Says which media types the answer may have.
+    pub fn accept(mut self, types: &HeaderValue) -> Request {
+        self.headers.insert(ACCEPT, types.clone());
         self
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Wire {
 impl Wire {
     /// Sends until there is an answer that is worth having.
     pub async fn send(&self, request: &Request, authorization: Option<&HeaderValue>) -> registry::Result<Answer> {
-        let host = origin::shown(&request.url);
+        let host = || origin::shown(&request.url);
         let mut attempts = 0;
         let mut perhaps_done = false;
         loop {
@@ -62,7 +62,7 @@ impl Wire {
                     let asked = retry::retry_after(&answer.headers, Timestamp::now());
                     let pause = asked.unwrap_or_else(|| retry::pause(attempts, random()));
                     drop(permit);
-                    tracing::info!("{host} answered {}; again in {} ms", answer.status.as_u16(), pause.as_millis());
+                    tracing::info!("{} answered {}; again in {} ms", host(), answer.status.as_u16(), pause.as_millis());
                     self.settings.stats.retried();
                     if overloaded {
                         self.limiter.pause(pause);
@@ -75,11 +75,11 @@ impl Wire {
             };
             drop(permit);
             if !failure.may_repeat(request.repeatable, attempts) {
-                return Err(failure.into_error(&host));
+                return Err(failure.into_error(&host()));
             }
             perhaps_done |= !failure.never_arrived();
             let pause = retry::pause(attempts, random());
-            tracing::info!("{host}: {}; again in {} ms", failure.clause(), pause.as_millis());
+            tracing::info!("{}: {}; again in {} ms", host(), failure.clause(), pause.as_millis());
             self.settings.stats.retried();
             tokio::time::sleep(pause).await;
         }
@@ -110,8 +110,9 @@ impl Wire {
             // What an error says is welcome, but not worth failing for.
             answer.body = body::read(response, SMALL_LIMIT, Excess::IsCut, stats).await.unwrap_or_default();
         } else if request.streamed {
-            let host = origin::shown(&answer.url);
-            answer.incoming = Some(Incoming::new(response, Arc::clone(stats), move |failure| failure.into_error(&host)));
+            let url = answer.url.clone();
+            let on_failure = move |failure: Failure| failure.into_error(&origin::shown(&url));
+            answer.incoming = Some(Incoming::new(response, Arc::clone(stats), on_failure));
         } else {
             answer.body = body::read(response, request.limit, Excess::Fails, stats).await?;
         }
