@@ -54,6 +54,9 @@ impl Wire {
                         permit.went_well(Sort::of(&outgoing.method), began.elapsed())
                     }
                     if !retry::status_may_repeat(answer.status, request.repeatable, attempts) {
+                        // whoever has the turn next sends first, so that the server has work while this answer is worked on
+                        drop(permit);
+                        tokio::task::yield_now().await;
                         return Ok(answer);
                     }
                     // who answers 429 has not looked at the request
