@@ -305,6 +305,10 @@ mod tests {
         }
         let disagrees = format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[]}}"#, media_type::OCI_INDEX);
         assert!(Manifest::parse(media_type::OCI_MANIFEST, disagrees.as_bytes()).is_err());
+        let twice = format!(r#"{{"schemaVersion":2,"config":{blob},"layers":[],"layers":[{blob}]}}"#);
+        for stated in [media_type::OCI_MANIFEST, ""] {
+            assert!(matches!(Manifest::parse(stated, twice.as_bytes()), Err(ManifestError::Invalid { .. })), "{stated}");
+        }
     }
 
     proptest! {

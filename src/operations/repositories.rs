@@ -1,7 +1,7 @@
 //! Listing repositories, and one of them in numbers.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Serialize;
@@ -65,7 +65,7 @@ pub struct Listing {
 
 /// Lists repositories.
 pub async fn list(registry: &dyn Registry, query: &Query, tick: Ticker<'_>) -> Result<Listing> {
-    let configured = AtomicBool::new(false);
+    let configured = Cell::new(false);
     let mut names: Vec<Repository> = Vec::new();
     let mut pages = std::pin::pin!(names_of(registry, query, &configured));
     while let Some(page) = pages.try_next().await? {
@@ -89,7 +89,7 @@ pub async fn list(registry: &dyn Registry, query: &Query, tick: Ticker<'_>) -> R
             Err(failure) => failed.push(failure),
         }
     }
-    Ok(Listing { repositories, failed, configured: configured.load(Ordering::Relaxed), cut })
+    Ok(Listing { repositories, failed, configured: configured.get(), cut })
 }
 
 /// Lists repositories in the server's order, handed over as soon as they are known, which leaves none to be listed.
@@ -98,7 +98,7 @@ pub async fn stream(
     query: &Query,
     mut emit: impl FnMut(&[ListedRepository]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Listing> {
-    let configured = AtomicBool::new(false);
+    let configured = Cell::new(false);
     let names = names_of(registry, query, &configured);
     let mut described = match query.limit {
         None => ahead(names, |pages| describe_all(registry, query, pages)).boxed_local(),
@@ -123,7 +123,7 @@ pub async fn stream(
             return Err(error.into());
         }
     }
-    Ok(Listing { repositories: Vec::new(), failed, configured: configured.load(Ordering::Relaxed), cut: false })
+    Ok(Listing { repositories: Vec::new(), failed, configured: configured.get(), cut: false })
 }
 
 /// The repositories of these pages, those together that are known at the same time.
@@ -151,7 +151,7 @@ fn width(registry: &dyn Registry, query: &Query) -> usize {
 fn names_of<'a>(
     registry: &'a dyn Registry,
     query: &'a Query,
-    configured: &'a AtomicBool,
+    configured: &'a Cell<bool>,
 ) -> impl Stream<Item = Result<Vec<Repository>>> + 'a {
     async_stream::try_stream! {
         let mut pages = registry.repositories();
@@ -165,7 +165,7 @@ fn names_of<'a>(
                 }
                 None => break,
                 Some(Err(error)) if first && !query.configured.is_empty() && will_not_list(error.kind()) => {
-                    configured.store(true, Ordering::Relaxed);
+                    configured.set(true);
                     yield query.configured.clone();
                     break;
                 }
