@@ -20,6 +20,10 @@ pub(super) type Key = [u8; 16];
 /// The last bytes of a pack that is whole; the number is the format's.
 const END: &[u8; 8] = b"regpack1";
 const ENTRY: usize = 24;
+/// How much is read at once where one piece after another is wanted: some fifty of them, and no more than a moment's work.
+const WINDOW: u64 = 64 * 1024;
+/// How far back a window begins. What was fetched side by side was written in almost the order in which it is wanted.
+const BACK: u64 = WINDOW / 4;
 const FOOTER: usize = 16;
 
 /// Where a piece is.
@@ -108,6 +112,10 @@ pub(super) struct Pack {
     index: Vec<u8>,
     /// Bytes of content.
     content: u64,
+    /// Where the piece that was read last begins.
+    last: u64,
+    /// A part of the content, and where it begins.
+    window: (u64, Vec<u8>),
 }
 
 impl Pack {
@@ -127,7 +135,7 @@ impl Pack {
         let mut index = vec![0; usize::try_from(entries).ok()?];
         file.seek(SeekFrom::Start(content)).ok()?;
         file.read_exact(&mut index).ok()?;
-        Some(Pack { path: path.to_owned(), file, index, content })
+        Some(Pack { path: path.to_owned(), file, index, content, last: u64::MAX, window: (0, Vec::new()) })
     }
 
     pub fn path(&self) -> &Path {
@@ -158,14 +166,32 @@ impl Pack {
     }
 
     /// A piece.
-    pub fn get(&self, key: &Key) -> Option<Vec<u8>> {
-        self.read(self.find(key)?)
+    pub fn get(&mut self, key: &Key) -> Option<Vec<u8>> {
+        let entry = self.find(key)?;
+        let (offset, length) = (u64::from(entry.offset), u64::from(entry.length));
+        let follows = self.last.abs_diff(offset) <= WINDOW;
+        self.last = offset;
+        if let Some(piece) = self.in_window(entry) {
+            return Some(piece.to_vec());
+        }
+        if !follows || length > WINDOW - BACK {
+            return self.read(offset, length);
+        }
+        let start = offset.saturating_sub(BACK);
+        self.window = (start, self.read(start, WINDOW.min(self.content - start))?);
+        self.in_window(entry).map(<[u8]>::to_vec)
     }
 
-    fn read(&self, entry: Entry) -> Option<Vec<u8>> {
-        let mut content = vec![0; usize::try_from(entry.length).ok()?];
+    fn in_window(&self, entry: Entry) -> Option<&[u8]> {
+        let (start, bytes) = &self.window;
+        let from = usize::try_from(u64::from(entry.offset).checked_sub(*start)?).ok()?;
+        bytes.get(from..)?.get(..entry.length as usize)
+    }
+
+    fn read(&self, offset: u64, length: u64) -> Option<Vec<u8>> {
+        let mut content = vec![0; usize::try_from(length).ok()?];
         let mut file = &self.file;
-        file.seek(SeekFrom::Start(entry.offset.into())).ok()?;
+        file.seek(SeekFrom::Start(offset)).ok()?;
         file.read_exact(&mut content).ok()?;
         Some(content)
     }
@@ -173,7 +199,7 @@ impl Pack {
     /// Adds all that can be read to another pack.
     pub fn copy_to(&self, other: &mut Writer<impl Write>) -> io::Result<()> {
         for entry in self.entries().filter(|entry| self.holds(entry)) {
-            if let Some(content) = self.read(entry) {
+            if let Some(content) = self.read(entry.offset.into(), entry.length.into()) {
                 other.add(entry.key, &[&content])?;
             }
         }
@@ -208,7 +234,7 @@ mod tests {
     #[test]
     fn the_first_of_a_key_counts_and_an_empty_piece_is_one() {
         let (_file, pack) = opened(&written(&[(2, b"two".to_vec()), (1, Vec::new()), (2, b"deux".to_vec())]));
-        let pack = pack.unwrap();
+        let mut pack = pack.unwrap();
         assert_eq!((pack.get(&key(1)), pack.get(&key(2)), pack.get(&key(3))), (Some(Vec::new()), Some(b"two".to_vec()), None));
         assert_eq!((pack.entries().len(), pack.length()), (2, 7));
         let mut merged = Writer::new(Vec::new());
@@ -216,12 +242,34 @@ mod tests {
         assert_eq!(merged.length(), 3, "what nobody finds is left behind");
     }
 
+    /// More than a window holds, in the order in which it was written, almost so, and not at all.
+    #[test]
+    fn pieces_are_the_same_in_any_order() {
+        let number = |number: usize| u16::try_from(number).unwrap().to_be_bytes();
+        let key = |piece: usize| [number(piece); 8].concat().try_into().unwrap();
+        let content = |piece: usize| number(piece).repeat(40 + piece % 7);
+        let pieces = 4000;
+        let mut writer = Writer::new(Vec::new());
+        (0..pieces).for_each(|piece| writer.add(key(piece), &[&content(piece)]).unwrap());
+        writer.add([255; 16], &[&[7; 3 * WINDOW as usize]]).unwrap();
+        let (_file, pack) = opened(&writer.end().unwrap());
+        let mut pack = pack.unwrap();
+        let orders: [&dyn Fn(usize) -> usize; 4] =
+            [&|at| at, &|at| (at ^ 13).min(pieces - 1), &|at| pieces - 1 - at, &|at| at * 1237 % pieces];
+        for order in orders {
+            for piece in (0..pieces).map(order) {
+                assert_eq!(pack.get(&key(piece)).unwrap(), content(piece));
+            }
+            assert_eq!(pack.get(&[255; 16]).unwrap().len(), 3 * WINDOW as usize);
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_put_in_comes_out(pieces in proptest::collection::btree_map(any::<u8>(), proptest::collection::vec(any::<u8>(), 0..40), 0..20)) {
             let pieces: Vec<(u8, Vec<u8>)> = pieces.into_iter().collect();
             let (_file, pack) = opened(&written(&pieces));
-            let pack = pack.unwrap();
+            let mut pack = pack.unwrap();
             for (number, content) in &pieces {
                 prop_assert_eq!(pack.get(&key(*number)), Some(content.clone()));
             }
@@ -240,7 +288,7 @@ mod tests {
                 bytes.extend(count.to_le_bytes());
                 bytes.extend(END);
             }
-            if let Some(pack) = opened(&bytes).1 {
+            if let Some(mut pack) = opened(&bytes).1 {
                 for number in 0..=255 {
                     prop_assert!(pack.get(&key(number)).is_none_or(|content| content.len() <= bytes.len()));
                 }

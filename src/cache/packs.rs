@@ -54,7 +54,7 @@ impl Packs {
     pub fn get(&mut self, key: &Key) -> Option<Vec<u8>> {
         match self.fresh_at.get(key) {
             Some(range) => Some(self.fresh.written()[range.clone()].to_vec()),
-            None => self.open().iter().find_map(|pack| pack.get(key)),
+            None => self.open().iter_mut().find_map(|pack| pack.get(key)),
         }
     }
 

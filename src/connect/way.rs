@@ -97,7 +97,7 @@ impl Way {
     ///
     /// # Errors
     /// When the server can't be asked, or doesn't take the credential.
-    pub async fn authorization(&self, repository: &Repository, actions: &[&str]) -> Result<Option<Secret>> {
+    pub async fn authorization(&self, repository: &Repository, actions: &[&'static str]) -> Result<Option<Secret>> {
         let header = self.client.authorization(Scope::repository(repository.as_str(), actions)).await;
         header.map_err(|error| error.on("get a token for", format!("{}/{repository}", self.registry.name())))
     }

@@ -28,26 +28,26 @@ fn stated_digest(answer: &Answer) -> Option<Digest> {
 }
 
 pub(super) async fn head(v2: &V2, repository: &Repository, selector: &Selector) -> Result<Descriptor> {
-    let subject = v2.subject_of(repository, selector);
+    let subject = || v2.subject_of(repository, selector);
     let answer =
-        v2.client.send(read_request(v2, Method::HEAD, repository, selector)).await.map_err(|error| error.on(HEAD, &subject))?;
+        v2.client.send(read_request(v2, Method::HEAD, repository, selector)).await.map_err(|error| error.on(HEAD, subject()))?;
     match answer.status.as_u16() {
         200..=299 => {
             let size = answer.header("content-length").and_then(|length| length.parse().ok());
             if let (Some(digest), Some(size)) = (stated_digest(&answer), size) {
                 v2.head.is(Support::Native);
                 return match selector {
-                    Selector::Digest(asked) if *asked != digest => Err(other_digest(HEAD, subject, &digest)),
+                    Selector::Digest(asked) if *asked != digest => Err(other_digest(HEAD, subject(), &digest)),
                     _ => Ok(Descriptor::new(answer.media_type(), digest, size)),
                 };
             }
         }
         // Nexus answers 404 to HEAD for what GET gives (registry-cli#23). Where HEAD was seen to work its word is taken.
-        404 if v2.head.get() == Support::Native => return Err(error(&answer, HEAD, subject)),
+        404 if v2.head.get() == Support::Native => return Err(error(&answer, HEAD, subject())),
         400 | 404 | 405 | 501 => {}
-        _ => return Err(error(&answer, HEAD, subject)),
+        _ => return Err(error(&answer, HEAD, subject())),
     }
-    get(v2, repository, selector).await.map(|manifest| manifest.descriptor()).map_err(|error| error.on(HEAD, subject))
+    Box::pin(get(v2, repository, selector)).await.map(|manifest| manifest.descriptor()).map_err(|error| error.on(HEAD, subject()))
 }
 
 pub(super) async fn get(v2: &V2, repository: &Repository, selector: &Selector) -> Result<RawManifest> {

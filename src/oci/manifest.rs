@@ -88,6 +88,12 @@ pub struct ImageManifest {
     /// Free annotations.
     #[serde(default, deserialize_with = "null_as_default")]
     pub annotations: BTreeMap<String, String>,
+    /// What it says that it is.
+    #[serde(default)]
+    media_type: Value,
+    /// What an image doesn't have.
+    #[serde(default)]
+    manifests: Option<IgnoredAny>,
 }
 
 impl ImageManifest {
@@ -126,6 +132,15 @@ pub struct Index {
     /// Free annotations.
     #[serde(default, deserialize_with = "null_as_default")]
     pub annotations: BTreeMap<String, String>,
+    /// What it says that it is.
+    #[serde(default)]
+    media_type: Value,
+    /// What an index doesn't have.
+    #[serde(default)]
+    config: Option<IgnoredAny>,
+    /// What an index doesn't have either.
+    #[serde(default)]
+    layers: Option<IgnoredAny>,
 }
 
 /// Docker image manifest version 2, schema 1: layers without sizes, history as strings of JSON.
@@ -180,29 +195,40 @@ impl Manifest {
     /// See [`RawManifest::parse`].
     pub fn parse(media_type: &str, bytes: &[u8]) -> Result<Manifest, ManifestError> {
         let invalid = |source| ManifestError::Invalid { media_type: media_type.to_owned(), source };
-        let outline: Outline = serde_json::from_slice(bytes).map_err(invalid)?;
-        let has = |part: &Option<IgnoredAny>| part.is_some();
-        let Outline { media_type: stated, manifests, layers, config, fs_layers } = &outline;
-        let stated = stated.as_str().unwrap_or_default();
+        let ambiguous = |what: &str| Err(ManifestError::Ambiguous(what.to_owned()));
         let outer = media_type::essence(media_type);
-        if has(manifests) && (has(layers) || has(config)) {
-            return Err(ManifestError::Ambiguous("it has both manifests and layers".into()));
-        }
-        let kind = match (Kind::of(&outer), Kind::of(stated)) {
-            (Some(outer_kind), Some(inner)) if outer_kind != inner => {
-                return Err(ManifestError::Ambiguous(format!("the server says {outer}, the document {stated}")));
+        let kind = match Kind::of(&outer) {
+            // one whose type tells what it is needs to be read only once: what must not be in it is noticed on the way
+            Some(kind @ (Kind::Image | Kind::Index)) => Some(kind),
+            outer_kind => {
+                let outline: Outline = serde_json::from_slice(bytes).map_err(invalid)?;
+                if outline.manifests.is_some() && (outline.layers.is_some() || outline.config.is_some()) {
+                    return ambiguous("it has both manifests and layers");
+                }
+                let stated = outline.media_type.as_str().unwrap_or_default();
+                match (outer_kind, Kind::of(stated)) {
+                    (Some(kind), Some(inner)) if kind != inner => return Err(disagreement(&outer, stated)),
+                    (kind, inner) => kind.or(inner).or_else(|| outline.kind()),
+                }
             }
-            (Some(kind), _) | (None, Some(kind)) => Some(kind),
-            (None, None) if has(manifests) => Some(Kind::Index),
-            (None, None) if has(config) && has(layers) => Some(Kind::Image),
-            (None, None) if has(fs_layers) => Some(Kind::Schema1),
-            (None, None) => None,
         };
         match kind {
-            Some(Kind::Index) if has(layers) || has(config) => Err(ManifestError::Ambiguous("an index that has layers".into())),
-            Some(Kind::Image) if has(manifests) => Err(ManifestError::Ambiguous("an image that has manifests".into())),
-            Some(Kind::Image) => serde_json::from_slice(bytes).map(Manifest::Image).map_err(invalid),
-            Some(Kind::Index) => serde_json::from_slice(bytes).map(Manifest::Index).map_err(invalid),
+            Some(Kind::Image) => {
+                let image: ImageManifest = serde_json::from_slice(bytes).map_err(invalid)?;
+                match image.media_type.as_str() {
+                    Some(stated) if Kind::of(stated).is_some_and(|kind| kind != Kind::Image) => Err(disagreement(&outer, stated)),
+                    _ if image.manifests.is_some() => ambiguous("an image that has manifests"),
+                    _ => Ok(Manifest::Image(image)),
+                }
+            }
+            Some(Kind::Index) => {
+                let index: Index = serde_json::from_slice(bytes).map_err(invalid)?;
+                match index.media_type.as_str() {
+                    Some(stated) if Kind::of(stated).is_some_and(|kind| kind != Kind::Index) => Err(disagreement(&outer, stated)),
+                    _ if index.layers.is_some() || index.config.is_some() => ambiguous("an index that has layers"),
+                    _ => Ok(Manifest::Index(index)),
+                }
+            }
             Some(Kind::Schema1) => serde_json::from_slice(bytes).map(Manifest::Schema1).map_err(invalid),
             None => serde_json::from_slice(bytes).map(Manifest::Unknown).map_err(invalid),
         }
@@ -235,7 +261,7 @@ impl Manifest {
     }
 }
 
-/// What tells the kinds of manifest apart. A field that stands twice is an error: readers differ in which they take.
+/// What tells the kinds of manifest apart where the media type does not. A field that stands twice is an error: readers differ in which they take.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 struct Outline {
@@ -249,6 +275,22 @@ struct Outline {
     config: Option<IgnoredAny>,
     #[serde(default)]
     fs_layers: Option<IgnoredAny>,
+}
+
+impl Outline {
+    /// The kind that the fields tell.
+    fn kind(&self) -> Option<Kind> {
+        match self {
+            Outline { manifests: Some(_), .. } => Some(Kind::Index),
+            Outline { config: Some(_), layers: Some(_), .. } => Some(Kind::Image),
+            Outline { fs_layers: Some(_), .. } => Some(Kind::Schema1),
+            _ => None,
+        }
+    }
+}
+
+fn disagreement(outer: &str, stated: &str) -> ManifestError {
+    ManifestError::Ambiguous(format!("the server says {outer}, the document {stated}"))
 }
 
 #[derive(Clone, Copy, PartialEq)]

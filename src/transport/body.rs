@@ -6,8 +6,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use futures_util::stream::BoxStream;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming as Content};
 
-use super::retry::Failure;
+use super::retry::{Failure, Stage};
 use super::trace::Stats;
 
 /// How long a body may stand still. Servers that stream from slow storage pause for seconds, not for a minute.
@@ -25,17 +27,17 @@ pub(super) enum Excess {
 }
 
 /// Reads a body to its end or the limit.
-pub(super) async fn read(mut response: reqwest::Response, limit: usize, excess: Excess, stats: &Stats) -> Result<Bytes, Failure> {
-    let stated = response.content_length().and_then(|length| usize::try_from(length).ok());
+pub(super) async fn read(mut content: Content, limit: usize, excess: Excess, stats: &Stats) -> Result<Bytes, Failure> {
+    let stated = stated_length(&content).and_then(|length| usize::try_from(length).ok());
     if matches!(excess, Excess::Fails) && stated.is_some_and(|length| length > limit) {
         return Err(Failure::TooLarge { limit });
     }
     // A body that fits one piece is handed on without copying it.
-    let Some(first) = next(&mut response, stats).await? else { return Ok(Bytes::new()) };
+    let Some(first) = next(&mut content, stats).await? else { return Ok(Bytes::new()) };
     let mut all: Option<BytesMut> = None;
     let mut length = first.len();
     while length <= limit {
-        match next(&mut response, stats).await? {
+        match next(&mut content, stats).await? {
             Some(piece) => {
                 length += piece.len();
                 all.get_or_insert_with(|| {
@@ -59,33 +61,41 @@ pub(super) async fn read(mut response: reqwest::Response, limit: usize, excess: 
     }
 }
 
-async fn next(response: &mut reqwest::Response, stats: &Stats) -> Result<Option<Bytes>, Failure> {
-    match tokio::time::timeout(IDLE_TIMEOUT, response.chunk()).await {
-        Err(_) => Err(Failure::Stalled(IDLE_TIMEOUT)),
-        Ok(Err(error)) => Err(Failure::Network(error)),
-        Ok(Ok(piece)) => {
-            if let Some(piece) = &piece {
+/// How long the content is by what the server says.
+pub(super) fn stated_length(content: &Content) -> Option<u64> {
+    content.size_hint().exact()
+}
+
+async fn next(content: &mut Content, stats: &Stats) -> Result<Option<Bytes>, Failure> {
+    loop {
+        match tokio::time::timeout(IDLE_TIMEOUT, content.frame()).await {
+            Err(_) => return Err(Failure::Stalled(IDLE_TIMEOUT)),
+            Ok(Some(Err(error))) => return Err(Failure::Network(Stage::Reading, error.into())),
+            Ok(Some(Ok(frame))) => {
+                // trailers say nothing that is wanted
+                let Ok(piece) = frame.into_data() else { continue };
                 stats.received(piece.len());
+                return Ok(Some(piece));
             }
-            Ok(piece)
+            Ok(None) => return Ok(None),
         }
     }
 }
 
 /// Content that is still on its way.
 pub struct Incoming {
-    response: reqwest::Response,
+    content: Content,
     stats: Arc<Stats>,
     on_failure: Box<dyn Fn(Failure) -> crate::registry::Error + Send + Sync>,
 }
 
 impl Incoming {
     pub(super) fn new(
-        response: reqwest::Response,
+        content: Content,
         stats: Arc<Stats>,
         on_failure: impl Fn(Failure) -> crate::registry::Error + Send + Sync + 'static,
     ) -> Incoming {
-        Incoming { response, stats, on_failure: Box::new(on_failure) }
+        Incoming { content, stats, on_failure: Box::new(on_failure) }
     }
 
     /// The next piece, or `None` at the end.
@@ -93,7 +103,7 @@ impl Incoming {
     /// # Errors
     /// When the connection is lost or stands still.
     pub async fn next(&mut self) -> crate::registry::Result<Option<Bytes>> {
-        next(&mut self.response, &self.stats).await.map_err(|failure| (self.on_failure)(failure))
+        next(&mut self.content, &self.stats).await.map_err(|failure| (self.on_failure)(failure))
     }
 
     /// The pieces as a stream.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
+use hyper::{Method, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
@@ -195,7 +195,7 @@ impl Client {
     pub async fn send(&self, request: Request) -> Result<Answer> {
         let Inner { wire, auth, desk, root } = &*self.inner;
         if let Some(desk) = desk {
-            return self.send_to_api(desk, request).await;
+            return Box::pin(self.send_to_api(desk, request)).await;
         }
         if !origin::same_origin(&request.url, &wire.settings.base) {
             return wire.send(&request, None).await;
@@ -209,10 +209,10 @@ impl Client {
         let refused = answer.status == StatusCode::UNAUTHORIZED || answer.status == StatusCode::FORBIDDEN && authorization.recalled;
         if refused
             && at_home(&answer)
-            && let Some(better) = auth.renew(wire, &request, &authorization, &answer).await?
+            && let Some(better) = Box::pin(auth.renew(wire, &request, &authorization, &answer)).await?
         {
             authorization = better;
-            answer = wire.send(&request, authorization.header.as_ref()).await?;
+            answer = Box::pin(wire.send(&request, authorization.header.as_ref())).await?;
         }
         if at_home(&answer) {
             answer.signed_in = authorization.signed_in;
@@ -325,7 +325,7 @@ impl Client {
     /// # Errors
     /// When there is no connection, or the registry is reached without TLS.
     pub async fn peer_certificate(&self) -> Result<PeerCertificate> {
-        self.inner.wire.pool.peer_certificate(&self.inner.wire.settings, self.inner.root.clone()).await
+        self.inner.wire.pool.peer_certificate(&self.inner.wire.settings, &self.inner.root).await
     }
 }
 
@@ -340,7 +340,7 @@ pub(super) fn under(base: &Url, path: &str) -> Url {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::header::{HeaderMap, LOCATION};
+    use hyper::header::{HeaderMap, LOCATION};
 
     fn client(base: &str) -> Client {
         Client::new(Settings::new("prod", base.parse().unwrap()))

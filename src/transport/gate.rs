@@ -9,9 +9,12 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use futures_util::future::BoxFuture;
+use hyper_util::client::legacy::connect::dns::Name;
 use ipnet::IpNet;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tower_service::Service;
 use url::{Host, Url};
 
 use super::Settings;
@@ -21,6 +24,8 @@ use super::origin::{self, Reach};
 #[derive(Clone)]
 pub(super) struct Gate {
     rules: Arc<Rules>,
+    /// Whether it stands open, because the names are those of proxies, which the person gave us and not a server.
+    is_open: bool,
 }
 
 struct Rules {
@@ -52,7 +57,12 @@ impl Gate {
         let given =
             [Some(&settings.base), settings.realm.as_ref(), settings.api.as_ref()].into_iter().flatten().filter_map(name).collect();
         let rules = Rules { only: settings.only.clone(), given, reach: origin::reach(&settings.base) };
-        Gate { rules: Arc::new(rules) }
+        Gate { rules: Arc::new(rules), is_open: false }
+    }
+
+    /// The same gate, open.
+    pub fn opened(&self) -> Gate {
+        Gate { is_open: true, ..self.clone() }
     }
 
     /// Whether there is an allow-list.
@@ -81,6 +91,9 @@ impl Gate {
     /// The addresses of `name` that may be dialled, in the order in which they should be tried.
     async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Closed> {
         let found = look_up(name).await.map_err(Closed::Unknown)?;
+        if self.is_open {
+            return Ok(found);
+        }
         let own = match found.iter().any(|address| is_near(*address)) && !self.is_given(name) {
             true => self.own_reaches().await,
             false => Vec::new(),
@@ -149,12 +162,20 @@ async fn look_up(name: &str) -> io::Result<Vec<IpAddr>> {
     Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect())
 }
 
-impl Resolve for Gate {
-    fn resolve(&self, name: Name) -> Resolving {
+impl Service<Name> for Gate {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Closed;
+    type Future = BoxFuture<'static, Result<Self::Response, Closed>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
         let gate = self.clone();
         Box::pin(async move {
             let found = gate.addresses(name.as_str()).await?;
-            Ok(Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+            Ok(found.into_iter().map(|address| SocketAddr::new(address, 0)).collect::<Vec<_>>().into_iter())
         })
     }
 }

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use reqwest::header::HeaderValue;
+use hyper::header::HeaderValue;
 use sha2::Sha256;
 use url::Url;
 use zeroize::Zeroizing;

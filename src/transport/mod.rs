@@ -9,6 +9,7 @@ mod body;
 mod certificate;
 mod challenge;
 mod client;
+mod connector;
 mod cursor;
 mod exchange;
 mod gate;
@@ -32,7 +33,7 @@ mod trace;
 mod warning;
 mod wire;
 
-pub use reqwest::{Method, StatusCode, header};
+pub use hyper::{Method, StatusCode, header};
 
 pub use body::Incoming;
 pub use certificate::PeerCertificate;

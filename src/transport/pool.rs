@@ -1,24 +1,28 @@
 //! The connections: built when they are first needed, kept for the whole command. The one door to them, so here it is decided which way
 //! a request takes, and whether it may be sent at all.
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
-use hyper_util::client::proxy::matcher::Matcher;
-use reqwest::redirect::Policy;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ACCEPT, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use hyper::{Request, Uri};
+use hyper_util::client::legacy;
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 use url::Url;
 
+use super::connector::{CONNECT_TIMEOUT, Connector, Proxies, USER_AGENT_VALUE};
 use super::gate::{Closed, Gate};
 use super::origin::{self, Reach};
-use super::retry::Failure;
+use super::retry::{Failure, Stage};
 use super::tls::{self, Side};
 use super::{PeerCertificate, Proxy, Settings};
 use crate::registry::{Error, ErrorKind, Result};
 
-/// How long connecting may take, TLS included. A host that is there answers in well under a second.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Who we say we are.
-const USER_AGENT: &str = concat!("regctl/", env!("CARGO_PKG_VERSION"));
+/// An answer whose content is still on its way.
+pub(super) type Response = hyper::Response<hyper::body::Incoming>;
 
 /// How a host is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,24 +33,52 @@ enum Way {
     Proxied,
 }
 
+/// Requests over connections that are kept.
+type Client = legacy::Client<Connector, Full<Bytes>>;
+
 /// Up to three sets of connections for each way: without TLS (no certificates are loaded for it), to the registry's own host, and to
 /// other hosts.
 pub(super) struct Pool {
     gate: Gate,
-    system: OnceLock<Matcher>,
-    slots: [[OnceLock<reqwest::Client>; 3]; 2],
+    matcher: OnceLock<Arc<Matcher>>,
+    slots: [[OnceLock<Client>; 3]; 2],
 }
 
 impl Pool {
     pub fn new(settings: &Settings) -> Pool {
-        Pool { gate: Gate::new(settings), system: OnceLock::new(), slots: Default::default() }
+        Pool { gate: Gate::new(settings), matcher: OnceLock::new(), slots: Default::default() }
+    }
+
+    /// Sends one request and waits until its answer begins.
+    pub async fn send(
+        &self,
+        settings: &Settings,
+        url: &Url,
+        mut request: Request<Full<Bytes>>,
+    ) -> std::result::Result<Response, Failure> {
+        let (client, way) = self.client(settings, url).map_err(Failure::Final)?;
+        *request.uri_mut() = uri(url).map_err(Failure::Final)?;
+        let headers = request.headers_mut();
+        headers.insert(USER_AGENT, USER_AGENT_VALUE);
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        if way == Way::Proxied && url.scheme() == "http" {
+            // what isn't tunnelled tells the proxy itself who we are
+            let proxy = self.matcher(settings).intercept(request.uri());
+            if let Some(authorization) = proxy.as_ref().and_then(Intercept::basic_auth) {
+                request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
+            }
+        }
+        client.request(request).await.map_err(|error| {
+            let stage = if error.is_connect() { Stage::Connecting } else { Stage::Asking };
+            Failure::Network(stage, error.into())
+        })
     }
 
     /// The connections to use for `url`.
     ///
     /// # Errors
     /// When it must not be reached, or the settings can't be used.
-    pub fn client(&self, settings: &Settings, url: &Url) -> Result<&reqwest::Client> {
+    fn client(&self, settings: &Settings, url: &Url) -> Result<(&Client, Way)> {
         let way = self.way(settings, url)?;
         let home =
             origin::same_host(&settings.base, url) || settings.realm.as_ref().is_some_and(|realm| origin::same_host(realm, url));
@@ -57,15 +89,12 @@ impl Pool {
         };
         let slot = &self.slots[way as usize][position];
         if let Some(client) = slot.get() {
-            return Ok(client);
+            return Ok((client, way));
         }
-        let builder = self.builder(settings, way)?;
-        let builder = match side {
-            Some(side) => builder.tls_backend_preconfigured(tls::config(&settings.tls, side).map_err(|why| local(settings, why))?),
-            None => builder.tls_certs_only([]),
-        };
-        let client = finish(settings, builder)?;
-        Ok(slot.get_or_init(|| client))
+        let tls = side.map(|side| tls::config(&settings.tls, side)).transpose().map_err(|why| local(settings, why))?;
+        let connector = self.connector(settings, way, tls);
+        let client = legacy::Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        Ok((slot.get_or_init(|| client), way))
     }
 
     /// Whether the allow-list lets us reach `url`, found out before anything is sent or a secret is looked up.
@@ -109,8 +138,7 @@ impl Pool {
             // The environment's proxy can't reach what runs on this machine.
             Proxy::System if origin::reach(&settings.base) == Reach::Loopback => None,
             Proxy::System => {
-                let system = self.system.get_or_init(Matcher::from_system);
-                let intercept = system.intercept(&url.as_str().parse().ok()?)?;
+                let intercept = self.matcher(settings).intercept(&url.as_str().parse().ok()?)?;
                 let port = intercept.uri().port().map(|port| format!(":{port}")).unwrap_or_default();
                 Some(format!("{}{port}", intercept.uri().host().unwrap_or("of the environment")))
             }
@@ -119,47 +147,51 @@ impl Pool {
         }
     }
 
-    fn builder(&self, settings: &Settings, way: Way) -> Result<reqwest::ClientBuilder> {
-        // reqwest takes its algorithms from the process-wide provider even where no TLS follows.
-        tls::provider();
-        let builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true);
-        Ok(match (way, &settings.proxy) {
-            (Way::Direct, _) => builder.no_proxy().dns_resolver(self.gate.clone()),
-            (Way::Proxied, Proxy::Url(url)) => builder.no_proxy().proxy(
-                reqwest::Proxy::all(url.clone())
-                    .map_err(|_| local(settings, format!("the proxy address `{}` can't be used", origin::shown(url))))?,
-            ),
-            (Way::Proxied, Proxy::System | Proxy::None) => builder,
+    /// Which proxy leads where.
+    fn matcher(&self, settings: &Settings) -> &Arc<Matcher> {
+        self.matcher.get_or_init(|| {
+            Arc::new(match &settings.proxy {
+                Proxy::Url(proxy) => Matcher::builder().all(proxy.as_str()).build(),
+                Proxy::System | Proxy::None => Matcher::from_system(),
+            })
         })
     }
 
-    /// Connects without trusting anybody, and looks at the certificate. Nothing but `GET /v2/` is sent, and no credential.
-    pub async fn peer_certificate(&self, settings: &Settings, url: Url) -> Result<PeerCertificate> {
-        let way = self.way(settings, &url)?;
+    fn connector(&self, settings: &Settings, way: Way, tls: Option<ClientConfig>) -> Connector {
+        match way {
+            Way::Direct => Connector::new(self.gate.clone(), tls, None),
+            Way::Proxied => {
+                let proxies = Proxies::new(Arc::clone(self.matcher(settings)), settings.tls.clone());
+                Connector::new(self.gate.opened(), tls, Some(proxies))
+            }
+        }
+    }
+
+    /// Connects without trusting anybody, and looks at the certificate. Nothing is sent but what TLS itself sends.
+    pub async fn peer_certificate(&self, settings: &Settings, url: &Url) -> Result<PeerCertificate> {
+        let way = self.way(settings, url)?;
         let (config, shown) = tls::looking().map_err(|why| local(settings, why))?;
-        let client = finish(settings, self.builder(settings, way)?.tls_backend_preconfigured(config))?;
-        let host = origin::shown(&url);
-        // Connecting has its own limit; a server that shakes hands and then says nothing gets as long again.
-        let outcome = tokio::time::timeout(2 * CONNECT_TIMEOUT, client.get(url).send()).await;
-        // What it answers doesn't matter once the certificate is there.
+        let outcome = self.connector(settings, way, Some(config)).connect(uri(url)?).await;
+        // How it ends doesn't matter once the certificate is there.
         if let Some(der) = shown.get() {
             return Ok(PeerCertificate::read(der));
         }
+        let host = origin::shown(url);
         Err(match outcome {
-            Ok(Err(error)) => Failure::Network(error).into_error(&host),
-            Ok(Ok(_)) => Error::new(ErrorKind::Protocol, "look at the certificate of", &host).because("it is reached without TLS"),
-            Err(_) => Failure::Slow(2 * CONNECT_TIMEOUT).into_error(&host),
+            Err(error) => Failure::Network(Stage::Connecting, error).into_error(&host),
+            Ok(_) => Error::new(ErrorKind::Protocol, "look at the certificate of", &host).because("it is reached without TLS"),
         })
     }
 }
 
-fn finish(settings: &Settings, builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
-    builder.build().map_err(|error| local(settings, "the network settings can't be used".into()).caused_by(error))
+/// An address as the HTTP library wants it.
+fn uri(url: &Url) -> Result<Uri> {
+    Uri::from_maybe_shared(Bytes::from(url.as_str().to_owned())).map_err(|error| {
+        let host = origin::shown(url);
+        Error::new(ErrorKind::Protocol, "reach", &host)
+            .because("its address has characters that no request can have")
+            .caused_by(error)
+    })
 }
 
 fn local(settings: &Settings, why: String) -> Error {

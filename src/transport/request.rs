@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LINK};
-use reqwest::{Method, StatusCode};
+use hyper::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LINK};
+use hyper::{Method, StatusCode};
 use url::Url;
 
 use super::body::Incoming;
@@ -99,7 +99,7 @@ impl Request {
     /// Sends content of this type. A type that can't stand in a header is left out, and the server says what it thinks of that.
     pub fn content(mut self, media_type: &str, body: Bytes) -> Request {
         if let Ok(value) = HeaderValue::from_str(media_type) {
-            self.headers.insert(reqwest::header::CONTENT_TYPE, value);
+            self.headers.insert(hyper::header::CONTENT_TYPE, value);
         }
         self.body = body;
         self

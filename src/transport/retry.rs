@@ -6,11 +6,12 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, RETRY_AFTER};
 use jiff::Timestamp;
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 
-use super::gate::Forbidden;
+use super::connector::BoxError;
+use super::gate::{Closed, Forbidden};
 use crate::registry::{Error, ErrorKind};
 
 /// How often a request is sent at most. Four repeats with growing pauses bridge a restart of a registry behind a balancer.
@@ -24,11 +25,22 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause of our own.
 const MAX_PAUSE: Duration = Duration::from_secs(8);
 
+/// How far a request had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// There was no connection yet.
+    Connecting,
+    /// It was sent, perhaps in part, and there was no answer yet.
+    Asking,
+    /// The answer had begun.
+    Reading,
+}
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Failure {
     /// The connection failed.
-    Network(reqwest::Error),
+    Network(Stage, BoxError),
     /// Nothing came within this time.
     Slow(Duration),
     /// The body stood still for this long.
@@ -46,22 +58,28 @@ impl Failure {
     /// Whether another attempt makes sense after `attempts` of them.
     pub fn may_repeat(&self, repeatable: bool, attempts: u32) -> bool {
         match self {
-            Failure::Network(error) if super::tls::cause(error).is_some() || beneath::<Forbidden>(error).is_some() => false,
-            Failure::Network(error) if error.is_connect() => attempts < MAX_CONNECT_ATTEMPTS,
-            Failure::Network(_) | Failure::Slow(_) | Failure::Stalled(_) => repeatable && attempts < MAX_ATTEMPTS,
+            Failure::Network(_, error) if super::tls::cause(error).is_some() || beneath::<Forbidden>(error).is_some() => false,
+            Failure::Network(Stage::Connecting, _) => attempts < MAX_CONNECT_ATTEMPTS,
+            Failure::Network(..) | Failure::Slow(_) | Failure::Stalled(_) => {
+                (repeatable || self.never_arrived()) && attempts < MAX_ATTEMPTS
+            }
             Failure::TooLarge { .. } | Failure::Final(_) => false,
         }
     }
 
-    /// Whether the server can't have seen the request.
+    /// Whether the server can't have seen the request, or says that it has not looked at it.
     pub fn never_arrived(&self) -> bool {
-        matches!(self, Failure::Network(error) if error.is_connect())
+        match self {
+            Failure::Network(Stage::Connecting, _) => true,
+            Failure::Network(_, error) => beneath::<h2::Error>(error).is_some_and(was_turned_away),
+            _ => false,
+        }
     }
 
     /// What is wrong, in one clause.
     pub fn clause(&self) -> String {
         match self {
-            Failure::Network(error) => network_clause(error),
+            Failure::Network(stage, error) => network_clause(*stage, error),
             Failure::Slow(time) => format!("no answer within {} s", time.as_secs()),
             Failure::Stalled(time) => format!("the answer stood still for {} s", time.as_secs()),
             Failure::TooLarge { limit } => format!("the answer is longer than {limit} bytes"),
@@ -76,13 +94,13 @@ impl Failure {
             Failure::Final(error) => error,
             Failure::TooLarge { .. } => Error::new(ErrorKind::Protocol, "read from", host).because(clause),
             Failure::Slow(_) | Failure::Stalled(_) => Error::new(ErrorKind::Unreachable, "reach", host).because(clause),
-            Failure::Network(error) if beneath::<Forbidden>(&error).is_some() => {
+            Failure::Network(_, error) if beneath::<Forbidden>(&error).is_some() => {
                 Error::new(ErrorKind::Refused, "reach", host).because(clause)
             }
-            Failure::Network(error) => match super::tls::cause(&error).map(super::tls::explain) {
+            Failure::Network(stage, error) => match super::tls::cause(&error).map(super::tls::explain) {
                 Some(why) => Error::new(ErrorKind::Tls, "reach", host).because(format!("{host}: {why}")),
                 None => {
-                    let (plain, exact) = (network_clause(&error), innermost(&error));
+                    let (plain, exact) = (network_clause(stage, &error), innermost(&error));
                     let unreachable = Error::new(ErrorKind::Unreachable, "reach", host).because(clause);
                     // `Connection refused (os error 111)` says no more than `connection refused`
                     if exact.to_lowercase().starts_with(&plain) { unreachable } else { unreachable.caused_by(exact) }
@@ -93,8 +111,8 @@ impl Failure {
 }
 
 /// What lies beneath all that the libraries put around it: the operating system's own words, mostly.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &(dyn std::error::Error + 'static) = error;
+fn innermost(error: &BoxError) -> String {
+    let mut cause: &(dyn StdError + 'static) = &**error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
@@ -102,8 +120,8 @@ fn innermost(error: &reqwest::Error) -> String {
 }
 
 /// The error of one type beneath a network error, if there is one.
-pub(super) fn beneath<E: StdError + 'static>(error: &reqwest::Error) -> Option<&E> {
-    let mut next: Option<&(dyn StdError + 'static)> = error.source();
+pub(super) fn beneath<E: StdError + 'static>(error: &BoxError) -> Option<&E> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(&**error);
     while let Some(inner) = next {
         if let Some(found) = inner.downcast_ref::<E>() {
             return Some(found);
@@ -119,14 +137,14 @@ pub(super) fn beneath<E: StdError + 'static>(error: &reqwest::Error) -> Option<&
 }
 
 /// A connection's failure in a person's words; the exact ones stay in the error's source.
-fn network_clause(error: &reqwest::Error) -> String {
+fn network_clause(stage: Stage, error: &BoxError) -> String {
     if let Some(tls) = super::tls::cause(error) {
         return super::tls::explain(tls);
     }
     if let Some(forbidden) = beneath::<Forbidden>(error) {
         return forbidden.to_string();
     }
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&**error);
     while let Some(inner) = cause {
         if let Some(io) = inner.downcast_ref::<std::io::Error>() {
             use std::io::ErrorKind::*;
@@ -140,17 +158,20 @@ fn network_clause(error: &reqwest::Error) -> String {
         }
         cause = inner.source();
     }
-    if error.is_dns() {
-        "its name has no address".into()
-    } else if error.is_connect() && error.is_timeout() {
-        "connecting took too long".into()
-    } else if error.is_connect() {
-        "no connection".into()
-    } else if error.is_body() || error.is_decode() {
-        "the answer was cut short".into()
-    } else {
-        "the connection was lost".into()
+    match stage {
+        Stage::Connecting if beneath::<Closed>(error).is_some() => "its name has no address",
+        Stage::Connecting => "no connection",
+        Stage::Asking => "the connection was lost",
+        Stage::Reading => "the answer was cut short",
     }
+    .into()
+}
+
+/// Whether an HTTP/2 server ended a request without having looked at it (RFC 9113 §6.8, §8.7).
+fn was_turned_away(error: &h2::Error) -> bool {
+    let for_this = |reason| error.reason() == Some(reason);
+    error.is_remote()
+        && (error.is_go_away() && for_this(h2::Reason::NO_ERROR) || error.is_reset() && for_this(h2::Reason::REFUSED_STREAM))
 }
 
 /// Whether an answer asks for another attempt.

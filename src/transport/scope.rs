@@ -1,6 +1,6 @@
 //! What a token is good for: `repository:team/app:pull,delete` (Docker token authentication, "scope").
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A resource and what may be done with it.
@@ -8,18 +8,20 @@ use std::fmt;
 pub struct Scope {
     /// `type:name`, such as `repository:team/app`.
     resource: String,
-    actions: BTreeSet<String>,
+    /// In order and without duplicates.
+    actions: Vec<Cow<'static, str>>,
 }
 
 impl Scope {
     /// These actions (`pull`, `push`, `delete`, `*`) on a repository.
-    pub fn repository(name: &str, actions: &[&str]) -> Scope {
-        Scope { resource: format!("repository:{name}"), actions: actions.iter().map(|action| (*action).to_owned()).collect() }
+    pub fn repository(name: &str, actions: &[&'static str]) -> Scope {
+        let actions = actions.iter().map(|action| Cow::Borrowed(*action)).collect();
+        Scope { resource: ["repository:", name].concat(), actions: set(actions) }
     }
 
     /// Listing the repositories. The one wildcard that is asked for without need: there is no narrower one.
     pub fn catalog() -> Scope {
-        Scope { resource: "registry:catalog".to_owned(), actions: BTreeSet::from(["*".to_owned()]) }
+        Scope { resource: "registry:catalog".to_owned(), actions: vec![Cow::Borrowed("*")] }
     }
 
     /// Reads one scope. The name may hold a port, so the actions are what follows the last colon. A text without actions is kept as
@@ -28,16 +30,19 @@ impl Scope {
         match text.rsplit_once(':') {
             Some((resource, actions)) if resource.contains(':') => Scope {
                 resource: resource.to_owned(),
-                actions: actions.split(',').filter(|action| !action.is_empty()).map(str::to_owned).collect(),
+                actions: set(actions
+                    .split(',')
+                    .filter(|action| !action.is_empty())
+                    .map(|action| action.to_owned().into())
+                    .collect()),
             },
-            _ => Scope { resource: text.to_owned(), actions: BTreeSet::new() },
+            _ => Scope { resource: text.to_owned(), actions: Vec::new() },
         }
     }
 
     /// The actions, for "the credential lacks `delete`".
     pub fn actions(&self) -> String {
-        let actions: Vec<&str> = self.actions.iter().map(String::as_str).collect();
-        actions.join(",")
+        self.actions.join(",")
     }
 }
 
@@ -51,22 +56,29 @@ impl fmt::Display for Scope {
     }
 }
 
+/// The same as a set.
+fn set<T: Ord>(mut members: Vec<T>) -> Vec<T> {
+    members.sort_unstable();
+    members.dedup();
+    members
+}
+
 /// Several scopes, in order and without duplicates, so that equal needs share one token.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Scopes(BTreeSet<Scope>);
+pub struct Scopes(Vec<Scope>);
 
 impl Scopes {
     /// Reads the `scope` parameter of a challenge: scopes with spaces between them. What no scope is made of is left out, because
     /// scopes stand in messages.
     pub(super) fn parse(text: &str) -> Scopes {
         let text: String = text.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
-        Scopes(text.split(' ').filter(|scope| !scope.is_empty()).map(Scope::parse).collect())
+        Scopes(set(text.split(' ').filter(|scope| !scope.is_empty()).map(Scope::parse).collect()))
     }
 
     /// Adds one.
     pub fn with(mut self, scope: Scope) -> Scopes {
-        self.0.insert(scope);
-        self
+        self.0.push(scope);
+        Scopes(set(self.0))
     }
 
     /// Whether nothing is asked for.
@@ -81,17 +93,17 @@ impl Scopes {
 
     /// The same for a token server that doesn't know `delete` (Quay): `*` in its place. `None` when nothing changes.
     pub(super) fn delete_as_wildcard(&self) -> Option<Scopes> {
-        let widen = |scope: &Scope| match scope.actions.contains("delete") {
-            true => Scope { resource: scope.resource.clone(), actions: BTreeSet::from(["*".to_owned()]) },
+        let widen = |scope: &Scope| match scope.actions.iter().any(|action| action == "delete") {
+            true => Scope { resource: scope.resource.clone(), actions: vec![Cow::Borrowed("*")] },
             false => scope.clone(),
         };
-        let widened = Scopes(self.0.iter().map(widen).collect());
+        let widened = Scopes(set(self.0.iter().map(widen).collect()));
         (widened != *self).then_some(widened)
     }
 
     /// The same for a token server that knows only repositories (Quay): the rest left out. `None` when nothing changes.
     pub(super) fn repositories_only(&self) -> Option<Scopes> {
-        let kept: BTreeSet<Scope> = self.0.iter().filter(|scope| scope.resource.starts_with("repository")).cloned().collect();
+        let kept: Vec<Scope> = self.0.iter().filter(|scope| scope.resource.starts_with("repository")).cloned().collect();
         (kept.len() != self.0.len()).then_some(Scopes(kept))
     }
 }

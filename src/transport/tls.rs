@@ -92,7 +92,7 @@ pub(super) fn looking() -> Result<(ClientConfig, Shown), String> {
     Ok((config, shown))
 }
 
-/// What we offer to speak; reqwest leaves this alone when it is handed a configuration.
+/// What we offer to speak.
 fn protocols() -> Vec<Vec<u8>> {
     vec![b"h2".to_vec(), b"http/1.1".to_vec()]
 }
@@ -227,7 +227,7 @@ impl ServerCertVerifier for Anything {
 }
 
 /// The TLS error beneath a network error, if there is one.
-pub(super) fn cause(error: &reqwest::Error) -> Option<&rustls::Error> {
+pub(super) fn cause(error: &super::connector::BoxError) -> Option<&rustls::Error> {
     super::retry::beneath(error)
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use reqwest::Method;
-use reqwest::header::{ACCEPT, HeaderValue};
+use hyper::Method;
+use hyper::header::{ACCEPT, HeaderValue};
 use tokio::time::Instant;
 use url::Url;
 
@@ -148,7 +148,8 @@ impl Slot {
             State::Token { .. } | State::Empty => {}
         }
         *state = State::Empty;
-        match fetch().await? {
+        // rare, and large: in a box it makes each request lighter
+        match Box::pin(fetch()).await? {
             Ok((header, lifetime)) => {
                 *state = State::token(header.clone(), lifetime, false);
                 Ok(Issued { header, fresh: true, recalled: false })

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use reqwest::header::{HeaderMap, WARNING};
+use hyper::header::{HeaderMap, WARNING};
 
 /// How many bytes of warnings are shown in all: a server could send new ones for ever.
 const SHOWN: usize = 4096;

@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Method;
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RANGE};
 use jiff::Timestamp;
-use reqwest::Method;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RANGE};
 use tokio::time::Instant;
 use url::Url;
 
 use super::body::{self, Excess, Incoming};
 use super::limit::{Limiter, Sort};
-use super::pool::Pool;
+use super::pool::{Pool, Response};
 use super::retry::{self, Failure};
 use super::warning::Warnings;
 use super::{Answer, Request, SMALL_LIMIT, Settings, origin, trace};
@@ -111,18 +113,18 @@ impl Wire {
             // Has no content, whatever its headers say.
         } else if !status.is_success() {
             // What an error says is welcome, but not worth failing for.
-            answer.body = body::read(response, SMALL_LIMIT, Excess::IsCut, stats).await.unwrap_or_default();
+            answer.body = body::read(response.into_body(), SMALL_LIMIT, Excess::IsCut, stats).await.unwrap_or_default();
         } else if request.streamed {
             let url = answer.url.clone();
             let on_failure = move |failure: Failure| failure.into_error(&origin::shown(&url));
-            answer.incoming = Some(Incoming::new(response, Arc::clone(stats), on_failure));
+            answer.incoming = Some(Incoming::new(response.into_body(), Arc::clone(stats), on_failure));
         } else {
-            answer.body = body::read(response, request.limit, Excess::Fails, stats).await?;
+            answer.body = body::read(response.into_body(), request.limit, Excess::Fails, stats).await?;
         }
         Ok(answer)
     }
 
-    async fn follow(&self, request: &Request, authorization: Option<&HeaderValue>) -> Result<(reqwest::Response, Url), Failure> {
+    async fn follow(&self, request: &Request, authorization: Option<&HeaderValue>) -> Result<(Response, Url), Failure> {
         let mut url = request.url.clone();
         let mut response = self.hop(request, &url, Some(&request.headers), authorization).await?;
         let mut own = true;
@@ -167,9 +169,13 @@ impl Wire {
         url: &Url,
         headers: Option<&HeaderMap>,
         authorization: Option<&HeaderValue>,
-    ) -> Result<reqwest::Response, Failure> {
-        let client = self.pool.client(&self.settings, url).map_err(Failure::Final)?;
-        let mut outgoing = reqwest::Request::new(request.method.clone(), url.clone());
+    ) -> Result<Response, Failure> {
+        let content = match request.method {
+            Method::PUT | Method::POST | Method::PATCH => request.body.clone(),
+            _ => Bytes::new(),
+        };
+        let mut outgoing = hyper::Request::new(Full::new(content));
+        *outgoing.method_mut() = request.method.clone();
         match headers {
             Some(headers) => outgoing.headers_mut().clone_from(headers),
             None => {
@@ -185,20 +191,16 @@ impl Wire {
         if let Some(value) = authorization {
             outgoing.headers_mut().insert(AUTHORIZATION, value.clone());
         }
-        if matches!(request.method, Method::PUT | Method::POST | Method::PATCH) {
-            *outgoing.body_mut() = Some(request.body.clone().into());
-        }
         self.settings.stats.requested(&request.method, request.body.len());
         let own = origin::same_origin(&self.settings.base, url);
         let started = Instant::now();
-        let result = match tokio::time::timeout(request.patience, client.execute(outgoing)).await {
+        let result = match tokio::time::timeout(request.patience, self.pool.send(&self.settings, url, outgoing)).await {
             Err(_) => Err(Failure::Slow(request.patience)),
-            Ok(Err(error)) => Err(Failure::Network(error)),
-            Ok(Ok(response)) => Ok(response),
+            Ok(result) => result,
         };
         match &result {
             Ok(response) => {
-                let length = response.content_length().filter(|_| request.method != Method::HEAD);
+                let length = body::stated_length(response.body()).filter(|_| request.method != Method::HEAD);
                 trace::request(&request.method, url, own, response.status(), started.elapsed(), length);
             }
             Err(failure) => trace::failed(&request.method, url, own, &failure.clause()),
@@ -208,7 +210,7 @@ impl Wire {
 }
 
 /// Where the answer sends a reader; `None` when it is an answer to keep.
-fn redirect_target(method: &Method, response: &reqwest::Response, url: &Url) -> Option<Result<Url, String>> {
+fn redirect_target(method: &Method, response: &Response, url: &Url) -> Option<Result<Url, String>> {
     let moved = [301, 302, 303, 307, 308].contains(&response.status().as_u16());
     if !moved || !matches!(*method, Method::GET | Method::HEAD) {
         return None;

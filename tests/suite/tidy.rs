@@ -84,7 +84,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// Packages that have one door: only these modules may use them, so that the reasons for how they are used are in one place.
 const DOORS: &[(&str, &[&str])] = &[
     // Whom to trust and what to send whom is decided once.
-    ("reqwest", &["transport"]),
+    ("hyper", &["transport"]),
     ("hyper_util", &["transport"]),
     ("rustls", &["transport"]),
     // The embedded registry is the only server.
