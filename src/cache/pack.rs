@@ -12,6 +12,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 
 /// What a piece is found by.
@@ -20,10 +21,11 @@ pub(super) type Key = [u8; 16];
 /// The last bytes of a pack that is whole; the number is the format's.
 const END: &[u8; 8] = b"regpack1";
 const ENTRY: usize = 24;
-/// How much is read at once where one piece after another is wanted: some fifty of them, and no more than a moment's work.
-const WINDOW: u64 = 64 * 1024;
-/// How far back a window begins. What was fetched side by side was written in almost the order in which it is wanted.
-const BACK: u64 = WINDOW / 4;
+/// How much is read at once where one piece after another is wanted: some two hundred of them. A full cache has seventy packs.
+const WINDOW: u64 = 256 * 1024;
+/// How far back a window begins. What is fetched side by side is written in the order of its coming, the configs of one round after the
+/// manifests of the next; that round has to be in the window as well.
+const BACK: u64 = WINDOW / 2;
 const FOOTER: usize = 16;
 
 /// Where a piece is.
@@ -175,10 +177,12 @@ impl Pack {
             return Some(piece.to_vec());
         }
         if !follows || length > WINDOW - BACK {
-            return self.read(offset, length);
+            return self.read(offset, length, Vec::new());
         }
         let start = offset.saturating_sub(BACK);
-        self.window = (start, self.read(start, WINDOW.min(self.content - start))?);
+        let (_, mut window) = mem::take(&mut self.window);
+        window.clear();
+        self.window = (start, self.read(start, WINDOW.min(self.content - start), window)?);
         self.in_window(entry).map(<[u8]>::to_vec)
     }
 
@@ -188,18 +192,19 @@ impl Pack {
         bytes.get(from..)?.get(..entry.length as usize)
     }
 
-    fn read(&self, offset: u64, length: u64) -> Option<Vec<u8>> {
-        let mut content = vec![0; usize::try_from(length).ok()?];
+    /// Reads into an empty `content`.
+    fn read(&self, offset: u64, length: u64, mut content: Vec<u8>) -> Option<Vec<u8>> {
+        content.reserve_exact(usize::try_from(length).ok()?);
         let mut file = &self.file;
         file.seek(SeekFrom::Start(offset)).ok()?;
-        file.read_exact(&mut content).ok()?;
-        Some(content)
+        let read = file.take(length).read_to_end(&mut content).ok()?;
+        (read as u64 == length).then_some(content)
     }
 
     /// Adds all that can be read to another pack.
     pub fn copy_to(&self, other: &mut Writer<impl Write>) -> io::Result<()> {
         for entry in self.entries().filter(|entry| self.holds(entry)) {
-            if let Some(content) = self.read(entry.offset.into(), entry.length.into()) {
+            if let Some(content) = self.read(entry.offset.into(), entry.length.into(), Vec::new()) {
                 other.add(entry.key, &[&content])?;
             }
         }

@@ -3,34 +3,31 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use super::{Platform, null_as_default};
 
-/// What this program reads of an image's configuration.
+/// What this program reads of an image's configuration: most of the time when and for what it was built, and how it runs ([`RunConfig`])
+/// where a person looks at one image.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(from = "Document")]
-pub struct ImageConfig {
+#[serde(from = "Document<Run>", bound = "Run: Default + Deserialize<'de>")]
+pub struct ImageConfig<Run = IgnoredAny> {
     /// When it was built; `None` when absent, unreadable, or one of the dates that reproducible builds write.
     pub created: Option<Timestamp>,
-    /// Who built it.
-    pub author: Option<String>,
     /// What it runs on.
     pub platform: Platform,
     /// How it runs.
-    pub config: RunConfig,
-    /// One line a build step.
-    pub history: Vec<History>,
+    pub run: Run,
 }
 
 /// The document, in which the platform's fields stand among the others. Named one by one, because `flatten` makes a copy of all that nobody
 /// asked for, and a configuration may be large.
 #[derive(Deserialize)]
-struct Document {
+#[serde(bound = "Run: Default + Deserialize<'de>")]
+struct Document<Run> {
     #[serde(default, deserialize_with = "build_date")]
     created: Option<Timestamp>,
-    #[serde(default)]
-    author: Option<String>,
     #[serde(default, deserialize_with = "null_as_default")]
     os: String,
     #[serde(default, deserialize_with = "null_as_default")]
@@ -39,16 +36,14 @@ struct Document {
     variant: Option<String>,
     #[serde(rename = "os.version", default)]
     os_version: Option<String>,
-    #[serde(default, deserialize_with = "null_as_default")]
-    config: RunConfig,
-    #[serde(default, deserialize_with = "null_as_default")]
-    history: Vec<History>,
+    #[serde(rename = "config", default, deserialize_with = "null_as_default")]
+    run: Run,
 }
 
-impl From<Document> for ImageConfig {
-    fn from(document: Document) -> ImageConfig {
-        let Document { created, author, os, architecture, variant, os_version, config, history } = document;
-        ImageConfig { created, author, platform: Platform { os, architecture, variant, os_version }, config, history }
+impl<Run> From<Document<Run>> for ImageConfig<Run> {
+    fn from(document: Document<Run>) -> ImageConfig<Run> {
+        let Document { created, os, architecture, variant, os_version, run } = document;
+        ImageConfig { created, platform: Platform { os, architecture, variant, os_version }, run }
     }
 }
 
@@ -74,17 +69,6 @@ pub struct RunConfig {
     /// Labels.
     #[serde(default, deserialize_with = "null_as_default")]
     pub labels: BTreeMap<String, String>,
-}
-
-/// One build step.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-pub struct History {
-    /// The command that made the layer.
-    #[serde(default)]
-    pub created_by: Option<String>,
-    /// Whether the step made no layer.
-    #[serde(default)]
-    pub empty_layer: bool,
 }
 
 /// Dates up to this one are made up by reproducible builds (1970 by SOURCE_DATE_EPOCH=0, 1980-01-01 by zip and buildpacks): unknown,
@@ -123,12 +107,12 @@ mod tests {
 
     #[test]
     fn nulls_are_empty() {
-        let config: ImageConfig = serde_json::from_str(
+        let config: ImageConfig<RunConfig> = serde_json::from_str(
             r#"{"architecture":"amd64","os":"linux","config":{"Labels":null,"Env":null,"Cmd":["sh"]},"history":null}"#,
         )
         .unwrap();
-        assert_eq!(config.config.cmd, ["sh"]);
-        assert!(config.config.labels.is_empty());
+        assert_eq!(config.run.cmd, ["sh"]);
+        assert!(config.run.labels.is_empty());
         assert_eq!(config.platform.to_string(), "linux/amd64");
     }
 }

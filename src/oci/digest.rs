@@ -109,8 +109,11 @@ impl FromStr for Digest {
             "sha512" => Some(128),
             _ => None,
         };
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         let wrong = match hex_length {
-            Some(_) => encoded.bytes().position(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'f')),
+            // all at once, which is how processors like it; where it is not, one by one
+            Some(_) if encoded.bytes().fold(true, |all, byte| all & is_hex(byte)) => None,
+            Some(_) => encoded.bytes().position(|byte| !is_hex(byte)),
             None => encoded.bytes().position(|b| !b.is_ascii_alphanumeric() && !matches!(b, b'=' | b'_' | b'-')),
         };
         if let Some(position) = wrong {

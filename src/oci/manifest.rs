@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{Descriptor, Digest, media_type, null_as_default};
+use super::{Descriptor, Digest, ImageConfig, RunConfig, media_type, null_as_default};
 
 /// A manifest as the server has it. The bytes are what the digest is of, so they are kept and never written anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,7 +182,7 @@ pub struct HistoryV1 {
 
 impl Schema1 {
     /// The configuration of the uppermost layer: close enough to an image's for date, platform and labels.
-    pub fn config(&self) -> Option<super::ImageConfig> {
+    pub fn config(&self) -> Option<ImageConfig<RunConfig>> {
         serde_json::from_str(&self.history.first()?.v1_compatibility).ok()
     }
 }

@@ -12,7 +12,7 @@ pub mod media_type;
 mod platform;
 mod reference;
 
-pub use config::{ImageConfig, is_plausible_date};
+pub use config::{ImageConfig, RunConfig, is_plausible_date};
 pub use descriptor::Descriptor;
 pub use digest::{Digest, DigestHasher};
 pub use manifest::{ImageManifest, Index, Manifest, ManifestError, RawManifest, Schema1};

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use futures_util::TryStreamExt;
+use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
-use crate::oci::{Descriptor, Digest, ImageConfig, Manifest, RawManifest, Repository, Selector, Tag, media_type};
+use crate::oci::{Descriptor, Digest, ImageConfig, Manifest, RawManifest, Repository, RunConfig, Selector, Tag, media_type};
 use crate::registry::{Error, ErrorKind, Registry, Result};
 
 /// A config larger than this is no image's: servers cap manifests at 4 MiB, and configs are of the same order.
@@ -36,6 +37,12 @@ pub struct Content<'a> {
 /// A value a digest; whoever comes second waits for the first.
 type Once<T> = Mutex<HashMap<Digest, Arc<OnceCell<T>>>>;
 
+/// The one that is there.
+fn held<T>(once: &Once<T>, digest: &Digest) -> Option<Arc<OnceCell<T>>> {
+    once.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get(digest).cloned()
+}
+
+/// The one that is there, or else a new one.
 fn cell<T>(once: &Once<T>, digest: &Digest) -> Arc<OnceCell<T>> {
     let mut cells = once.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     if cells.len() >= MOST_HELD && !cells.contains_key(digest) {
@@ -99,14 +106,24 @@ impl<'a> Content<'a> {
         Ok(descriptor)
     }
 
-    /// A manifest by digest.
+    /// A manifest by digest. One that is remembered is not held as well: to look it up again costs less.
     pub async fn manifest(&self, digest: &Digest) -> Result<Arc<RawManifest>> {
-        let fetch = || async {
+        let cell = match held(&self.manifests, digest) {
+            Some(cell) => cell,
+            None => {
+                if let Some(manifest) = self.registry.remembered().and_then(|remembered| remembered.manifest(digest)) {
+                    self.known.fetch_add(1, Ordering::Relaxed);
+                    return Ok(Arc::new(manifest));
+                }
+                cell(&self.manifests, digest)
+            }
+        };
+        let fetch = async || {
             let (manifest, known) = manifest(self.registry, self.repository, digest).await?;
             if known { &self.known } else { &self.unknown }.fetch_add(1, Ordering::Relaxed);
             Ok(Arc::new(manifest))
         };
-        cell(&self.manifests, digest).get_or_try_init(fetch).await.cloned()
+        cell.get_or_try_init(|| Box::pin(fetch())).await.cloned()
     }
 
     /// A manifest by digest, read.
@@ -122,8 +139,25 @@ impl<'a> Content<'a> {
         if !media_type::is_image_config(&descriptor.media_type) {
             return Ok(None);
         }
-        let fetch = || async { image_config(self.registry, self.repository, descriptor).await.map(Arc::new) };
-        cell(&self.configs, &descriptor.digest).get_or_try_init(fetch).await.cloned().map(Some)
+        let cell = match held(&self.configs, &descriptor.digest) {
+            Some(cell) => cell,
+            None => {
+                if let Some(bytes) = self.registry.remembered().and_then(|remembered| remembered.blob(&descriptor.digest)) {
+                    return read_config(self.registry, self.repository, descriptor, &bytes).map(Arc::new).map(Some);
+                }
+                cell(&self.configs, &descriptor.digest)
+            }
+        };
+        let fetch = async || image_config(self.registry, self.repository, descriptor).await.map(Arc::new);
+        cell.get_or_try_init(|| Box::pin(fetch())).await.cloned().map(Some)
+    }
+
+    /// An image's config with how it runs, for the one image that a person looks at: it is not held.
+    pub async fn run_config(&self, descriptor: &Descriptor) -> Result<Option<ImageConfig<RunConfig>>> {
+        match media_type::is_image_config(&descriptor.media_type) {
+            true => image_config(self.registry, self.repository, descriptor).await.map(Some),
+            false => Ok(None),
+        }
     }
 
     /// A blob, whole, unless it has more than `most` bytes.
@@ -145,8 +179,12 @@ pub(super) async fn manifest(registry: &dyn Registry, repository: &Repository, d
     Ok((manifest, false))
 }
 
-/// An image's config, fetched.
-pub(super) async fn image_config(registry: &dyn Registry, repository: &Repository, descriptor: &Descriptor) -> Result<ImageConfig> {
+/// An image's config, fetched, as much of it as is wanted.
+pub(super) async fn image_config<Config: DeserializeOwned>(
+    registry: &dyn Registry,
+    repository: &Repository,
+    descriptor: &Descriptor,
+) -> Result<Config> {
     let remembered = registry.remembered();
     let bytes = match remembered.and_then(|remembered| remembered.blob(&descriptor.digest)) {
         Some(bytes) => bytes.into(),
@@ -158,7 +196,16 @@ pub(super) async fn image_config(registry: &dyn Registry, repository: &Repositor
             bytes
         }
     };
-    serde_json::from_slice(&bytes).map_err(|error| {
+    read_config(registry, repository, descriptor, &bytes)
+}
+
+fn read_config<Config: DeserializeOwned>(
+    registry: &dyn Registry,
+    repository: &Repository,
+    descriptor: &Descriptor,
+    bytes: &[u8],
+) -> Result<Config> {
+    serde_json::from_slice(bytes).map_err(|error| {
         Error::new(ErrorKind::Protocol, "read the config of", reference(registry, repository, &descriptor.digest.clone().into()))
             .because(error.to_string())
     })

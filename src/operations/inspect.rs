@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::image::{DEEPEST_INDEX, Shape, WIDEST_INDEX};
 use super::{Content, Ticker};
-use crate::oci::{Descriptor, Digest, ImageConfig, ImageManifest, Manifest, Platform, RawManifest, Selector, Tag, media_type};
+use crate::oci::{Descriptor, Digest, ImageManifest, Manifest, Platform, RawManifest, RunConfig, Selector, Tag, media_type};
 use crate::registry::{Error, ErrorKind, Result};
 
 /// Repositories with more tags than this are not searched for other tags on the digest unless asked to: that costs a request a tag
@@ -226,7 +226,7 @@ async fn fill(content: &Content<'_>, digest: &Digest, manifest: Manifest, inspec
                     size: 0,
                     layers: old.fs_layers.len(),
                 });
-                describe_config(&config, inspection);
+                describe_run(config.run, inspection);
             }
             // schema 1 says no sizes; lowest layer first, as everywhere else
             let blobs: Vec<Digest> = old.fs_layers.into_iter().rev().map(|layer| layer.blob_sum).collect();
@@ -258,7 +258,7 @@ async fn fill(content: &Content<'_>, digest: &Digest, manifest: Manifest, inspec
 async fn fill_image(content: &Content<'_>, digest: &Digest, image: ImageManifest, inspection: &mut Inspection) -> Result<()> {
     inspection.artifact_type = image.artifact_kind().map(str::to_owned);
     inspection.size = Some(image.size());
-    let config = content.config(&image.config).await?;
+    let config = content.run_config(&image.config).await?;
     if inspection.artifact_type.is_none() {
         let platform = config.as_ref().map(|config| &config.platform).filter(|platform| platform.is_known());
         inspection.images.push(ImageReport {
@@ -270,7 +270,7 @@ async fn fill_image(content: &Content<'_>, digest: &Digest, image: ImageManifest
     }
     if let Some(config) = config {
         inspection.created_at = config.created;
-        describe_config(&config, inspection);
+        describe_run(config.run, inspection);
     }
     inspection.layers = image
         .layers
@@ -285,15 +285,14 @@ async fn fill_image(content: &Content<'_>, digest: &Digest, image: ImageManifest
     Ok(())
 }
 
-fn describe_config(config: &ImageConfig, inspection: &mut Inspection) {
-    let run = &config.config;
-    inspection.labels = run.labels.clone();
+fn describe_run(run: RunConfig, inspection: &mut Inspection) {
+    inspection.labels = run.labels;
     inspection.config = Some(RunReport {
-        user: run.user.clone().filter(|user| !user.is_empty()),
-        working_dir: run.working_dir.clone().filter(|directory| !directory.is_empty()),
-        entrypoint: run.entrypoint.clone(),
-        cmd: run.cmd.clone(),
-        env: run.env.clone(),
+        user: run.user.filter(|user| !user.is_empty()),
+        working_dir: run.working_dir.filter(|directory| !directory.is_empty()),
+        entrypoint: run.entrypoint,
+        cmd: run.cmd,
+        env: run.env,
     });
 }
 

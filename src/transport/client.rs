@@ -332,8 +332,10 @@ impl Client {
 /// `path` after the address's own path.
 pub(super) fn under(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
-    let prefix = base.path().trim_end_matches('/');
-    url.set_path(&format!("{prefix}{path}"));
+    match base.path().trim_end_matches('/') {
+        "" => url.set_path(path),
+        prefix => url.set_path(&[prefix, path].concat()),
+    }
     url
 }
 

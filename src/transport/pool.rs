@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use futures_util::TryFutureExt;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::{Request, Uri};
@@ -49,15 +50,18 @@ impl Pool {
         Pool { gate: Gate::new(settings), matcher: OnceLock::new(), slots: Default::default() }
     }
 
-    /// Sends one request and waits until its answer begins.
-    pub async fn send(
+    /// Sends one request; what it gives waits until the answer begins.
+    ///
+    /// # Errors
+    /// When it must not be sent, or the settings can't be used.
+    pub fn send(
         &self,
         settings: &Settings,
         url: &Url,
         mut request: Request<Full<Bytes>>,
-    ) -> std::result::Result<Response, Failure> {
-        let (client, way) = self.client(settings, url).map_err(Failure::Final)?;
-        *request.uri_mut() = uri(url).map_err(Failure::Final)?;
+    ) -> Result<impl Future<Output = std::result::Result<Response, Failure>> + use<>> {
+        let (client, way) = self.client(settings, url)?;
+        *request.uri_mut() = uri(url)?;
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, USER_AGENT_VALUE);
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
@@ -68,10 +72,10 @@ impl Pool {
                 request.headers_mut().insert(PROXY_AUTHORIZATION, authorization.clone());
             }
         }
-        client.request(request).await.map_err(|error| {
+        Ok(client.request(request).map_err(|error| {
             let stage = if error.is_connect() { Stage::Connecting } else { Stage::Asking };
             Failure::Network(stage, error.into())
-        })
+        }))
     }
 
     /// The connections to use for `url`.

@@ -1,6 +1,5 @@
 //! One request and its answer.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -152,15 +151,13 @@ impl Request {
         self
     }
 
-    /// What one attempt sends.
+    /// What one attempt sends, if each is to be signed anew.
     ///
     /// # Errors
     /// Why it can't be signed.
-    pub(super) fn attempt(&self) -> Result<Cow<'_, Request>, String> {
-        Ok(match &self.signing {
-            None => Cow::Borrowed(self),
-            Some(signing) => Cow::Owned(self.clone().with_headers(&signing.headers(self)?)),
-        })
+    pub(super) fn signed_anew(&self) -> Result<Option<Box<Request>>, String> {
+        let Some(signing) = &self.signing else { return Ok(None) };
+        Ok(Some(Box::new(self.clone().with_headers(&signing.headers(self)?))))
     }
 
     /// Refuses to be redirected to another origin.

@@ -42,11 +42,12 @@ impl Wire {
             if !permit.held_back.is_zero() {
                 self.settings.stats.waited(permit.held_back);
             }
-            let outgoing = request
-                .attempt()
+            let signed = request
+                .signed_anew()
                 .map_err(|why| Error::new(ErrorKind::Unsupported, "sign in to the API of", &self.settings.name).because(why))?;
+            let outgoing = signed.as_deref().unwrap_or(request);
             let began = Instant::now();
-            let failure = match self.attempt(&outgoing, authorization).await {
+            let failure = match self.attempt(outgoing, authorization).await {
                 Ok(mut answer) => {
                     answer.repeated = perhaps_done;
                     let overloaded = matches!(answer.status.as_u16(), 429 | 503);
@@ -176,25 +177,26 @@ impl Wire {
         };
         let mut outgoing = hyper::Request::new(Full::new(content));
         *outgoing.method_mut() = request.method.clone();
+        let to = outgoing.headers_mut();
+        // with room for what is added here and in the pool
+        to.reserve(request.headers.len() + 5);
         match headers {
-            Some(headers) => outgoing.headers_mut().clone_from(headers),
+            Some(headers) => to.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone()))),
             None => {
-                for name in [ACCEPT, RANGE] {
-                    if let Some(value) = request.headers.get(&name) {
-                        outgoing.headers_mut().insert(name, value.clone());
-                    }
-                }
+                let kept = [ACCEPT, RANGE].into_iter().filter_map(|name| Some((name.clone(), request.headers.get(name)?.clone())));
+                to.extend(kept);
             }
         }
         // A digest is of the bytes as they are; nothing may unpack them on the way.
-        outgoing.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        to.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(value) = authorization {
-            outgoing.headers_mut().insert(AUTHORIZATION, value.clone());
+            to.insert(AUTHORIZATION, value.clone());
         }
+        let answering = self.pool.send(&self.settings, url, outgoing).map_err(Failure::Final)?;
         self.settings.stats.requested(&request.method, request.body.len());
         let own = origin::same_origin(&self.settings.base, url);
         let started = Instant::now();
-        let result = match tokio::time::timeout(request.patience, self.pool.send(&self.settings, url, outgoing)).await {
+        let result = match tokio::time::timeout(request.patience, answering).await {
             Err(_) => Err(Failure::Slow(request.patience)),
             Ok(result) => result,
         };

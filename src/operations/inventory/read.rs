@@ -12,7 +12,7 @@ use super::super::content::{image_config, manifest, reference};
 use super::super::image::Shape;
 use super::super::{Content, Ticker, tags};
 use super::{Blob, Inventory, Node, Parts, Role};
-use crate::oci::{Descriptor, Digest, Manifest, RawManifest, Repository, media_type};
+use crate::oci::{Descriptor, Digest, ImageConfig, Manifest, RawManifest, Repository, media_type};
 use crate::registry::{Error, ErrorKind, Registry, Result, Support};
 
 /// Indexes of indexes and signatures of signatures deeper than this are not real; a hostile server could go on for ever.
@@ -222,7 +222,8 @@ impl Reader<'_> {
         let asked = stream::iter(configs).map(|(config, images)| async move {
             let size = sizes.get(&config).copied().unwrap_or_default();
             let descriptor = Descriptor::new(media_type::OCI_CONFIG, config, size);
-            match image_config(self.registry, self.repository, &descriptor).await {
+            let read: Result<ImageConfig> = image_config(self.registry, self.repository, &descriptor).await;
+            match read {
                 Ok(config) => Ok((config.created, images)),
                 // a config that is gone or is nonsense has no date; an image without a date is never old
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Protocol | ErrorKind::Corrupt) => {
