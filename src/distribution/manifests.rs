@@ -18,7 +18,7 @@ const PUT: &str = "put";
 const DELETE: &str = "delete";
 
 fn read_request(v2: &V2, method: Method, repository: &Repository, selector: &Selector) -> Request {
-    let request = v2.client.request(method, &format!("/v2/{repository}/manifests/{selector}"));
+    let request = v2.client.request(method, &["/v2/", repository.as_str(), "/manifests/", selector.as_str()].concat());
     request.accept(&ACCEPTED).scope(V2::pull(repository)).limit(MANIFEST_LIMIT)
 }
 

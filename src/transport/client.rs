@@ -192,35 +192,39 @@ impl Client {
     ///
     /// # Errors
     /// When there is no answer, or it breaks a rule of this module. Any status is an answer.
-    pub async fn send(&self, request: Request) -> Result<Answer> {
-        let Inner { wire, auth, desk, root } = &*self.inner;
-        if let Some(desk) = desk {
-            return Box::pin(self.send_to_api(desk, request)).await;
-        }
-        if !origin::same_origin(&request.url, &wire.settings.base) {
-            return wire.send(&request, None).await;
-        }
-        let mut authorization = auth.authorize(wire, &request, root).await?;
-        let mut answer = wire.send(&request, authorization.header.as_ref()).await?;
-        let at_home = |answer: &Answer| origin::same_origin(&answer.url, &request.url);
-        if authorization.header.is_none() && request.url == *root {
-            auth.saw(wire, &answer);
-        }
-        let refused = answer.status == StatusCode::UNAUTHORIZED || answer.status == StatusCode::FORBIDDEN && authorization.recalled;
-        if refused
-            && at_home(&answer)
-            && let Some(better) = Box::pin(auth.renew(wire, &request, &authorization, &answer)).await?
-        {
-            authorization = better;
-            answer = Box::pin(wire.send(&request, authorization.header.as_ref())).await?;
-        }
-        if at_home(&answer) {
-            answer.signed_in = authorization.signed_in;
-            if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-                answer.missing = auth::missing_scopes(&answer, &authorization, &request);
+    pub fn send(&self, request: Request) -> impl Future<Output = Result<Answer>> + Send {
+        // not an `async fn`, which would keep the request twice
+        async move {
+            let Inner { wire, auth, desk, root } = &*self.inner;
+            if let Some(desk) = desk {
+                return Box::pin(self.send_to_api(desk, request)).await;
             }
+            if !origin::same_origin(&request.url, &wire.settings.base) {
+                return wire.send(&request, None).await;
+            }
+            let mut authorization = auth.authorize(wire, &request, root).await?;
+            let mut answer = wire.send(&request, authorization.header.as_ref()).await?;
+            let at_home = |answer: &Answer| origin::same_origin(&answer.url, &request.url);
+            if authorization.header.is_none() && request.url == *root {
+                auth.saw(wire, &answer);
+            }
+            let refused =
+                answer.status == StatusCode::UNAUTHORIZED || answer.status == StatusCode::FORBIDDEN && authorization.recalled;
+            if refused
+                && at_home(&answer)
+                && let Some(better) = Box::pin(auth.renew(wire, &request, &authorization, &answer)).await?
+            {
+                authorization = better;
+                answer = Box::pin(wire.send(&request, authorization.header.as_ref())).await?;
+            }
+            if at_home(&answer) {
+                answer.signed_in = authorization.signed_in;
+                if matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                    answer.missing = auth::missing_scopes(&answer, &authorization, &request);
+                }
+            }
+            Ok(answer)
         }
-        Ok(answer)
     }
 
     /// Sends a request to an API that doesn't challenge. It never follows to another origin, because its headers would go along.

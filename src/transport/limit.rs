@@ -135,18 +135,21 @@ impl Limiter {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
         let begin = Instant::now();
         let mut held_back = Duration::ZERO;
-        loop {
-            let until = self.state().held_until(Instant::now());
-            let Some(until) = until else { break };
+        let mut epoch = loop {
+            let (until, epoch) = {
+                let state = self.state();
+                (state.held_until(Instant::now()), state.epoch)
+            };
+            let Some(until) = until else { break epoch };
             tokio::time::sleep_until(until).await;
             held_back = until - begin;
-        }
+        };
         if let Some(interval) = self.interval {
             let slot = self.state().take_slot(begin, interval);
             tokio::time::sleep_until(slot).await;
             held_back = held_back.max(slot - begin);
+            epoch = self.state().epoch;
         }
-        let epoch = self.state().epoch;
         Permit { limiter: Arc::clone(self), permit: Some(permit), epoch, held_back }
     }
 

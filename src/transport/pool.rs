@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use futures_util::TryFutureExt;
 use http_body_util::Full;
-use hyper::header::{ACCEPT, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use hyper::header::{ACCEPT, HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::{Request, Uri};
 use hyper_util::client::legacy;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
@@ -42,12 +42,21 @@ type Client = legacy::Client<Connector, Full<Bytes>>;
 pub(super) struct Pool {
     gate: Gate,
     matcher: OnceLock<Arc<Matcher>>,
+    /// The registry's own `Host`, which would be written anew for each request.
+    host: Option<HeaderValue>,
     slots: [[OnceLock<Client>; 3]; 2],
 }
 
 impl Pool {
     pub fn new(settings: &Settings) -> Pool {
-        Pool { gate: Gate::new(settings), matcher: OnceLock::new(), slots: Default::default() }
+        let host = settings.base.host_str().unwrap_or_default();
+        let host = settings.base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        Pool {
+            gate: Gate::new(settings),
+            matcher: OnceLock::new(),
+            host: HeaderValue::from_str(&host).ok(),
+            slots: Default::default(),
+        }
     }
 
     /// Sends one request; what it gives waits until the answer begins.
@@ -65,6 +74,10 @@ impl Pool {
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, USER_AGENT_VALUE);
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        // with https it may be HTTP/2, which has no such header
+        if let Some(host) = self.host.as_ref().filter(|_| url.scheme() == "http" && origin::same_origin(&settings.base, url)) {
+            headers.insert(HOST, host.clone());
+        }
         if way == Way::Proxied && url.scheme() == "http" {
             // what isn't tunnelled tells the proxy itself who we are
             let proxy = self.matcher(settings).intercept(request.uri());
