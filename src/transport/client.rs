@@ -192,8 +192,8 @@ impl Client {
     ///
     /// # Errors
     /// When there is no answer, or it breaks a rule of this module. Any status is an answer.
+    #[expect(clippy::manual_async_fn, reason = "an async fn keeps a copy of what it is given, and a request is large")]
     pub fn send(&self, request: Request) -> impl Future<Output = Result<Answer>> + Send {
-        // not an `async fn`, which would keep the request twice
         async move {
             let Inner { wire, auth, desk, root } = &*self.inner;
             if let Some(desk) = desk {
