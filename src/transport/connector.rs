@@ -140,8 +140,7 @@ fn is_socks(proxy: &Intercept) -> bool {
 }
 
 async fn shaken_hands(tls: &TlsConnector, to: &Uri, stream: Box<dyn Stream>) -> Result<Established, BoxError> {
-    let host = to.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let name = ServerName::try_from(host.to_owned())?;
+    let name = ServerName::try_from(bare(to.host().unwrap_or_default()).to_owned())?;
     let stream = tls.connect(name, TokioIo::new(stream)).await?;
     let speaks_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     Ok(Established { stream: Box::new(TokioIo::new(stream)), is_to_proxy: false, speaks_h2 })
@@ -151,7 +150,7 @@ async fn shaken_hands(tls: &TlsConnector, to: &Uri, stream: Box<dyn Stream>) -> 
 async fn through_socks(dial: HttpConnector<Gate>, proxy: &Intercept, to: &Uri) -> Result<Box<dyn Stream>, BoxError> {
     let address = proxy.uri().clone();
     let scheme = address.scheme_str().unwrap_or_default();
-    let to = if matches!(scheme, "socks4" | "socks5") { resolved(to).await? } else { to.clone() };
+    let to = destination(to, matches!(scheme, "socks4" | "socks5")).await?;
     if scheme.starts_with("socks4") {
         return Ok(Box::new(SocksV4::new(address, dial).call(to).await?));
     }
@@ -162,12 +161,23 @@ async fn through_socks(dial: HttpConnector<Gate>, proxy: &Intercept, to: &Uri) -
     Ok(Box::new(socks.call(to).await?))
 }
 
-/// The address with a number in the place of its name.
-async fn resolved(to: &Uri) -> Result<Uri, BoxError> {
+/// What a SOCKS proxy is asked for: always with a port, because for the library the usual one is that of https; and with a number in the
+/// place of a name that is `ours` to resolve.
+async fn destination(to: &Uri, ours: bool) -> Result<Uri, BoxError> {
     let port = to.port_u16().unwrap_or(if is_https(to) { 443 } else { 80 });
-    let host = to.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let found = tokio::net::lookup_host((host, port)).await?.next().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-    Ok(Uri::builder().scheme(to.scheme_str().unwrap_or("http")).authority(found.to_string()).path_and_query("/").build()?)
+    let host = to.host().unwrap_or_default();
+    let authority = if ours {
+        let found = tokio::net::lookup_host((bare(host), port)).await?.next();
+        found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?.to_string()
+    } else {
+        format!("{host}:{port}")
+    };
+    Ok(Uri::builder().scheme("http").authority(authority).path_and_query("/").build()?)
+}
+
+/// A host without the brackets that an address of IPv6 has in a URL.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 impl Service<Uri> for Connector {

@@ -3,6 +3,7 @@
 
 mod exchange;
 mod faults;
+mod http2;
 mod load;
 mod manifests;
 mod paging;

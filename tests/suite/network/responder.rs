@@ -197,6 +197,10 @@ impl Responder {
         server
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `http://127.0.0.1:port`
     pub fn url(&self) -> String {
         format!("{}://127.0.0.1:{}", self.scheme, self.address.port())

@@ -16,12 +16,12 @@ use super::*;
 use crate::support::certificates::authority;
 
 /// A certificate with its key, as PEM.
-struct Pair {
+pub struct Pair {
     certificate: String,
     key: String,
 }
 
-fn leaf(issuer: &CertifiedIssuer<'_, KeyPair>, change: impl Fn(&mut CertificateParams)) -> Pair {
+pub fn leaf(issuer: &CertifiedIssuer<'_, KeyPair>, change: impl Fn(&mut CertificateParams)) -> Pair {
     let mut params = CertificateParams::new(vec!["127.0.0.1".into()]).unwrap();
     change(&mut params);
     let key = KeyPair::generate().unwrap();
@@ -36,7 +36,12 @@ fn self_signed() -> Pair {
     Pair { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
 }
 
-async fn serve(pair: &Pair, clients: Option<&str>) -> Responder {
+pub async fn serve(pair: &Pair, clients: Option<&str>) -> Responder {
+    Responder::start_tls(acceptor(pair, clients, &[]), |_| Reply::json("{}")).await
+}
+
+/// What speaks TLS as that server; `protocols` are those that it offers to speak in it.
+pub fn acceptor(pair: &Pair, clients: Option<&str>, protocols: &[&str]) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     // With TLS 1.3 a refused client learns it after the handshake, and may find the connection closed before it reads why.
     let versions = if clients.is_some() { &[&rustls::version::TLS12][..] } else { rustls::ALL_VERSIONS };
@@ -53,15 +58,16 @@ async fn serve(pair: &Pair, clients: Option<&str>) -> Responder {
     };
     let chain = vec![CertificateDer::from_pem_slice(pair.certificate.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
-    let config = builder.with_single_cert(chain, key).unwrap();
-    Responder::start_tls(TlsAcceptor::from(Arc::new(config)), |_| Reply::json("{}")).await
+    let mut config = builder.with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 async fn ping(server: &Responder, tls: Tls) -> Result<Ping> {
     v2(Settings { tls, ..settings(server) }).ping().await
 }
 
-fn trusting(pem: &str) -> Tls {
+pub fn trusting(pem: &str) -> Tls {
     Tls { ca_pem: Some(pem.as_bytes().to_vec()), ..Tls::default() }
 }
 
