@@ -70,12 +70,12 @@ impl Cache {
     }
 
     /// What `read` makes of what is kept under a key. What it finds wrong is forgotten.
-    fn find<T>(&self, key: Key, read: impl FnOnce(Vec<u8>) -> Option<T>) -> Option<T> {
-        let content = self.packs().get(&key)?;
-        let found = read(content);
+    fn find<T>(&self, key: Key, read: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+        let mut packs = self.packs();
+        let found = read(packs.get(&key)?);
         match found {
             Some(_) => _ = self.hits.fetch_add(1, Ordering::Relaxed),
-            None => self.packs().forget(&key),
+            None => packs.forget(&key),
         }
         found
     }
@@ -109,12 +109,14 @@ const fn media_type_max() -> usize {
 
 impl Remembered for Cache {
     fn manifest(&self, digest: &Digest) -> Option<RawManifest> {
-        self.find(key(Sort::Manifest, digest), |mut content| {
-            let end = content.iter().position(|byte| *byte == b'\n')?;
-            let bytes = content.split_off(end + 1);
-            content.truncate(end);
-            let media_type = String::from_utf8(content).ok()?;
-            digest.verifies(&bytes).then(|| RawManifest { media_type, digest: digest.clone(), bytes: bytes.into() })
+        self.find(key(Sort::Manifest, digest), |content| {
+            let end = memchr::memchr(b'\n', content)?;
+            let (media_type, bytes) = (str::from_utf8(&content[..end]).ok()?, &content[end + 1..]);
+            digest.verifies(bytes).then(|| RawManifest {
+                media_type: media_type.to_owned(),
+                digest: digest.clone(),
+                bytes: Bytes::copy_from_slice(bytes),
+            })
         })
     }
 
@@ -127,7 +129,7 @@ impl Remembered for Cache {
     }
 
     fn blob(&self, digest: &Digest) -> Option<Bytes> {
-        self.find(key(Sort::Blob, digest), |content| digest.verifies(&content).then(|| content.into()))
+        self.find(key(Sort::Blob, digest), |content| digest.verifies(content).then(|| Bytes::copy_from_slice(content)))
     }
 
     fn keep_blob(&self, digest: &Digest, content: &[u8]) {

@@ -168,22 +168,23 @@ impl Pack {
     }
 
     /// A piece.
-    pub fn get(&mut self, key: &Key) -> Option<Vec<u8>> {
+    pub fn get(&mut self, key: &Key) -> Option<&[u8]> {
         let entry = self.find(key)?;
         let (offset, length) = (u64::from(entry.offset), u64::from(entry.length));
         let follows = self.last.abs_diff(offset) <= WINDOW;
         self.last = offset;
-        if let Some(piece) = self.in_window(entry) {
-            return Some(piece.to_vec());
+        if self.in_window(entry).is_none() {
+            let (start, end) = if follows && length <= WINDOW - BACK {
+                let start = offset.saturating_sub(BACK);
+                (start, (start + WINDOW).min(self.content))
+            } else {
+                (offset, offset + length)
+            };
+            let (_, mut window) = mem::take(&mut self.window);
+            window.clear();
+            self.window = (start, self.read(start, end - start, window)?);
         }
-        if !follows || length > WINDOW - BACK {
-            return self.read(offset, length, Vec::new());
-        }
-        let start = offset.saturating_sub(BACK);
-        let (_, mut window) = mem::take(&mut self.window);
-        window.clear();
-        self.window = (start, self.read(start, WINDOW.min(self.content - start), window)?);
-        self.in_window(entry).map(<[u8]>::to_vec)
+        self.in_window(entry)
     }
 
     fn in_window(&self, entry: Entry) -> Option<&[u8]> {
@@ -240,7 +241,9 @@ mod tests {
     fn the_first_of_a_key_counts_and_an_empty_piece_is_one() {
         let (_file, pack) = opened(&written(&[(2, b"two".to_vec()), (1, Vec::new()), (2, b"deux".to_vec())]));
         let mut pack = pack.unwrap();
-        assert_eq!((pack.get(&key(1)), pack.get(&key(2)), pack.get(&key(3))), (Some(Vec::new()), Some(b"two".to_vec()), None));
+        assert_eq!(pack.get(&key(1)), Some(&b""[..]));
+        assert_eq!(pack.get(&key(2)), Some(&b"two"[..]));
+        assert_eq!(pack.get(&key(3)), None);
         assert_eq!((pack.entries().len(), pack.length()), (2, 7));
         let mut merged = Writer::new(Vec::new());
         pack.copy_to(&mut merged).unwrap();
@@ -276,7 +279,7 @@ mod tests {
             let (_file, pack) = opened(&written(&pieces));
             let mut pack = pack.unwrap();
             for (number, content) in &pieces {
-                prop_assert_eq!(pack.get(&key(*number)), Some(content.clone()));
+                prop_assert_eq!(pack.get(&key(*number)), Some(&content[..]));
             }
             prop_assert_eq!(pack.entries().len(), pieces.len());
         }

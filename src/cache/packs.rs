@@ -51,9 +51,9 @@ impl Packs {
     }
 
     /// What is kept under a key, unchecked.
-    pub fn get(&mut self, key: &Key) -> Option<Vec<u8>> {
+    pub fn get(&mut self, key: &Key) -> Option<&[u8]> {
         match self.fresh_at.get(key) {
-            Some(range) => Some(self.fresh.written()[range.clone()].to_vec()),
+            Some(range) => Some(&self.fresh.written()[range.clone()]),
             None => self.open().iter_mut().find_map(|pack| pack.get(key)),
         }
     }

@@ -1,7 +1,7 @@
 //! `manifests/<reference>` (end-3, end-7, end-9).
 
 use crate::transport::Method;
-use crate::transport::header::HeaderValue;
+use crate::transport::header::{HeaderName, HeaderValue};
 
 use super::errcode::{CANNOT_DELETE, ServerError, UNKNOWN, error};
 use super::{V2, WRITE_PATIENCE, schema1};
@@ -11,6 +11,9 @@ use crate::transport::{Answer, MANIFEST_LIMIT, Request};
 
 /// Made once: it goes out with every request.
 static ACCEPTED: HeaderValue = HeaderValue::from_static(media_type::ACCEPT_MANIFEST);
+
+/// Where servers say what a manifest's digest is.
+static DIGEST_HEADER: HeaderName = HeaderName::from_static("docker-content-digest");
 
 const HEAD: &str = "look up";
 const GET: &str = "get";
@@ -24,7 +27,8 @@ fn read_request(v2: &V2, method: Method, repository: &Repository, selector: &Sel
 
 /// The digest in the header, if there is one that can be believed to be a digest.
 fn stated_digest(answer: &Answer) -> Option<Digest> {
-    answer.header("docker-content-digest").and_then(|text| text.trim().parse().ok())
+    let value = answer.headers.get(&DIGEST_HEADER)?.to_str().ok()?;
+    value.trim().parse().ok()
 }
 
 pub(super) async fn head(v2: &V2, repository: &Repository, selector: &Selector) -> Result<Descriptor> {

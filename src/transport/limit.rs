@@ -133,21 +133,22 @@ impl Limiter {
     /// Waits for a turn.
     pub async fn enter(self: &Arc<Limiter>) -> Permit {
         let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
-        let begin = Instant::now();
         let mut held_back = Duration::ZERO;
         let mut epoch = loop {
             let (until, epoch) = {
                 let state = self.state();
-                (state.held_until(Instant::now()), state.epoch)
+                (state.held_until(Instant::now), state.epoch)
             };
             let Some(until) = until else { break epoch };
+            let begin = Instant::now();
             tokio::time::sleep_until(until).await;
-            held_back = until - begin;
+            held_back += until - begin;
         };
         if let Some(interval) = self.interval {
+            let begin = Instant::now();
             let slot = self.state().take_slot(begin, interval);
             tokio::time::sleep_until(slot).await;
-            held_back = held_back.max(slot - begin);
+            held_back += slot - begin;
             epoch = self.state().epoch;
         }
         Permit { limiter: Arc::clone(self), permit: Some(permit), epoch, held_back }
@@ -161,8 +162,8 @@ impl Limiter {
 
 impl State {
     /// Until when nothing may go out, if that is not over.
-    fn held_until(&self, now: Instant) -> Option<Instant> {
-        self.paused_until.filter(|until| *until > now)
+    fn held_until(&self, now: impl FnOnce() -> Instant) -> Option<Instant> {
+        self.paused_until.filter(|until| *until > now())
     }
 
     /// Lets nothing out before `until`; of several such wishes the longest counts.
@@ -361,9 +362,9 @@ mod tests {
         limiter.pause(Duration::from_secs(5));
         assert_eq!(fill(&limiter).await.len(), 0);
         let now = Instant::now();
-        let until = limiter.state().held_until(now).unwrap();
+        let until = limiter.state().held_until(|| now).unwrap();
         assert!(until - now > Duration::from_secs(5));
-        assert_eq!(limiter.state().held_until(until), None, "it ends");
+        assert_eq!(limiter.state().held_until(|| until), None, "it ends");
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 /// How far away a host is, as far as its name or address tells. Names are resolved elsewhere: see [`Gate`](super::gate::Gate).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +68,9 @@ fn reach_v6(address: Ipv6Addr) -> Reach {
 
 /// Whether both have the same scheme, host and port.
 pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
-    a.scheme() == b.scheme() && same_host(a, b) && a.port_or_known_default() == b.port_or_known_default()
+    // mostly one was made of the other
+    a[..Position::BeforePath] == b[..Position::BeforePath]
+        || a.scheme() == b.scheme() && same_host(a, b) && a.port_or_known_default() == b.port_or_known_default()
 }
 
 /// Whether both are on the same host, whatever scheme and port.

@@ -195,7 +195,7 @@ impl Wire {
         let answering = self.pool.send(&self.settings, url, outgoing).map_err(Failure::Final)?;
         self.settings.stats.requested(&request.method, request.body.len());
         let own = origin::same_origin(&self.settings.base, url);
-        let started = Instant::now();
+        let started = tracing::enabled!(tracing::Level::INFO).then(Instant::now);
         let result = match tokio::time::timeout(request.patience, answering).await {
             Err(_) => Err(Failure::Slow(request.patience)),
             Ok(result) => result,
@@ -203,7 +203,8 @@ impl Wire {
         match &result {
             Ok(response) => {
                 let length = body::stated_length(response.body()).filter(|_| request.method != Method::HEAD);
-                trace::request(&request.method, url, own, response.status(), started.elapsed(), length);
+                let took = started.map(|started| started.elapsed()).unwrap_or_default();
+                trace::request(&request.method, url, own, response.status(), took, length);
             }
             Err(failure) => trace::failed(&request.method, url, own, &failure.clause()),
         }
