@@ -34,6 +34,15 @@ pub(super) const USER_AGENT_VALUE: HeaderValue = HeaderValue::from_static(concat
 /// Whatever went wrong, as the libraries below hand it on.
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
+/// What went wrong on the way through a proxy. The registry may be well.
+#[derive(Debug, thiserror::Error)]
+#[error("through the proxy {proxy}")]
+pub(super) struct ThroughProxy {
+    /// Host and port of the proxy.
+    pub proxy: String,
+    source: BoxError,
+}
+
 /// Makes connections. Clones are the same.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -88,35 +97,44 @@ impl Connector {
     /// # Errors
     /// When that fails or takes too long.
     pub async fn connect(self, to: Uri) -> Result<Established, BoxError> {
-        match tokio::time::timeout(CONNECT_TIMEOUT, self.established(to)).await {
-            Ok(result) => result,
-            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+        let proxy = self.parts.proxies.as_ref().and_then(|proxies| proxies.matcher.intercept(&to));
+        let connecting = async {
+            match &proxy {
+                Some(proxy) => self.proxied(proxy, to).await,
+                None => self.encrypted(&to, Box::new(self.parts.dial.clone().call(to.clone()).await?)).await,
+            }
+        };
+        let result = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+        let result = result.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+        match proxy {
+            Some(proxy) => result.map_err(|source| ThroughProxy { proxy: shown(&proxy), source }.into()),
+            None => result,
         }
     }
 
-    async fn established(self, to: Uri) -> Result<Established, BoxError> {
-        let Parts { dial, tls, proxies } = &*self.parts;
-        let proxy = proxies.as_ref().and_then(|proxies| proxies.matcher.intercept(&to));
-        let encrypted = is_https(&to);
-        let stream: Box<dyn Stream> = match proxy {
-            None => Box::new(dial.clone().call(to.clone()).await?),
-            Some(proxy) if is_socks(&proxy) => through_socks(dial.clone(), &proxy, &to).await?,
+    async fn proxied(&self, proxy: &Intercept, to: Uri) -> Result<Established, BoxError> {
+        let address = proxy.uri().clone();
+        let stream: Box<dyn Stream> = if address.scheme_str().is_some_and(|scheme| scheme.starts_with("socks")) {
+            through_socks(self.parts.dial.clone(), proxy, &to).await?
+        } else if is_https(&to) {
+            let agent = HeaderMap::from_iter([(USER_AGENT, USER_AGENT_VALUE)]);
+            let mut tunnel = Tunnel::new(address, ToProxy(self.clone())).with_headers(agent);
+            if let Some(authorization) = proxy.basic_auth() {
+                tunnel = tunnel.with_auth(authorization.clone());
+            }
+            Box::new(tunnel.call(to.clone()).await?)
+        } else {
             // it is asked for whole addresses, and passes on what it is sent
-            Some(proxy) if !encrypted => {
-                let established = self.dial_proxy(proxy.uri().clone()).await?;
-                return Ok(Established { is_to_proxy: true, ..established });
-            }
-            Some(proxy) => {
-                let agent = HeaderMap::from_iter([(USER_AGENT, USER_AGENT_VALUE)]);
-                let mut tunnel = Tunnel::new(proxy.uri().clone(), ToProxy(self.clone())).with_headers(agent);
-                if let Some(authorization) = proxy.basic_auth() {
-                    tunnel = tunnel.with_auth(authorization.clone());
-                }
-                Box::new(tunnel.call(to.clone()).await?)
-            }
+            let established = self.clone().dial_proxy(address).await?;
+            return Ok(Established { is_to_proxy: true, ..established });
         };
-        match tls {
-            Some(tls) if encrypted => shaken_hands(tls, &to, stream).await,
+        self.encrypted(&to, stream).await
+    }
+
+    /// A stream to where an address leads, with TLS if it asks for that.
+    async fn encrypted(&self, to: &Uri, stream: Box<dyn Stream>) -> Result<Established, BoxError> {
+        match &self.parts.tls {
+            Some(tls) if is_https(to) => shaken_hands(tls, to, stream).await,
             _ => Ok(Established { stream, is_to_proxy: false, speaks_h2: false }),
         }
     }
@@ -131,12 +149,14 @@ impl Connector {
     }
 }
 
-fn is_https(to: &Uri) -> bool {
-    to.scheme_str() == Some("https")
+/// Host and port of a proxy, without what it wants to know of us.
+pub(super) fn shown(proxy: &Intercept) -> String {
+    let port = proxy.uri().port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}{port}", proxy.uri().host().unwrap_or("of the environment"))
 }
 
-fn is_socks(proxy: &Intercept) -> bool {
-    proxy.uri().scheme_str().is_some_and(|scheme| scheme.starts_with("socks"))
+fn is_https(to: &Uri) -> bool {
+    to.scheme_str() == Some("https")
 }
 
 async fn shaken_hands(tls: &TlsConnector, to: &Uri, stream: Box<dyn Stream>) -> Result<Established, BoxError> {

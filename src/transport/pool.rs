@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use url::Url;
 
-use super::connector::{CONNECT_TIMEOUT, Connector, Proxies, USER_AGENT_VALUE};
+use super::connector::{self, CONNECT_TIMEOUT, Connector, Proxies, USER_AGENT_VALUE};
 use super::gate::{Closed, Gate};
 use super::origin::{self, Reach};
 use super::retry::{Failure, Stage};
@@ -154,11 +154,7 @@ impl Pool {
         match &settings.proxy {
             // The environment's proxy can't reach what runs on this machine.
             Proxy::System if origin::reach(&settings.base) == Reach::Loopback => None,
-            Proxy::System => {
-                let intercept = self.matcher(settings).intercept(&url.as_str().parse().ok()?)?;
-                let port = intercept.uri().port().map(|port| format!(":{port}")).unwrap_or_default();
-                Some(format!("{}{port}", intercept.uri().host().unwrap_or("of the environment")))
-            }
+            Proxy::System => self.matcher(settings).intercept(&url.as_str().parse().ok()?).as_ref().map(connector::shown),
             Proxy::None => None,
             Proxy::Url(proxy) => Some(origin::shown(proxy)),
         }

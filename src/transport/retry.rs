@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use hyper::header::{HeaderMap, RETRY_AFTER};
 use jiff::Timestamp;
 
-use super::connector::BoxError;
+use super::connector::{BoxError, ThroughProxy};
 use super::gate::{Closed, Forbidden};
 use crate::registry::{Error, ErrorKind};
 
@@ -79,7 +79,7 @@ impl Failure {
     /// What is wrong, in one clause.
     pub fn clause(&self) -> String {
         match self {
-            Failure::Network(stage, error) => network_clause(*stage, error),
+            Failure::Network(stage, error) => format!("{}{}", network_clause(*stage, error), through_proxy(error)),
             Failure::Slow(time) => format!("no answer within {} s", time.as_secs()),
             Failure::Stalled(time) => format!("the answer stood still for {} s", time.as_secs()),
             Failure::TooLarge { limit } => format!("the answer is longer than {limit} bytes"),
@@ -134,6 +134,11 @@ pub(super) fn beneath<E: StdError + 'static>(error: &BoxError) -> Option<&E> {
         };
     }
     None
+}
+
+/// Through whom it failed, where that may be the reason.
+fn through_proxy(error: &BoxError) -> String {
+    beneath(error).map(|ThroughProxy { proxy, .. }| format!(" through the proxy {proxy}")).unwrap_or_default()
 }
 
 /// A connection's failure in a person's words; the exact ones stay in the error's source.

@@ -199,3 +199,17 @@ async fn a_proxy_that_wants_to_know_who_asks_is_told_from_one_that_is_not_there(
     let error = v2(through(&proxy, "https://registry.invalid")).ping().await.unwrap_err();
     assert!(told(&error).contains("proxy authorization required"), "{}", told(&error));
 }
+
+/// Who looks for the fault at the registry looks in vain.
+#[tokio::test]
+async fn a_proxy_that_is_not_there_is_named() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for (scheme, base) in
+        [("http", "https://registry.invalid"), ("http", "http://registry.invalid"), ("socks5h", "https://registry.invalid")]
+    {
+        let proxy = Proxy::Url(format!("{scheme}://user:canary-proxy@{nobody}").parse().unwrap());
+        let error = v2(Settings { proxy, ..Settings::new("prod", base.parse().unwrap()) }).ping().await.unwrap_err();
+        assert!(error.to_string().contains(&format!("through the proxy {nobody}")), "{error}");
+        assert!(!told(&error).contains("canary"), "{}", told(&error));
+    }
+}
