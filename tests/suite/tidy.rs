@@ -86,6 +86,7 @@ const DOORS: &[(&str, &[&str])] = &[
     // Whom to trust and what to send whom is decided once.
     ("hyper", &["transport"]),
     ("hyper_util", &["transport"]),
+    ("h2", &["transport"]),
     ("rustls", &["transport"]),
     // The embedded registry is the only server.
     ("axum", &["serve"]),
