@@ -11,8 +11,9 @@ use hyper::Method;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// Where the adaptive number starts: measured against distribution, eight already give the most that two cores serve.
-const START: usize = 8;
+/// Where the adaptive number starts: measured against distribution, eight give the most that two cores serve, and sixteen take nothing from
+/// it; over a slow network a round with half as many costs as much.
+const START: usize = 16;
 /// How many more each round, once the server has complained. Before that it is as many again: over a slow network every round costs its
 /// delay.
 const STEP: usize = 1;
@@ -25,7 +26,7 @@ const SLOWER: u32 = 4;
 /// And so much longer: below it the difference is as likely the network's, or our own.
 const NOTICEABLE: Duration = Duration::from_millis(200);
 /// Slowness alone never lowers the number further: a server may just be slow.
-const FEWEST_IF_SLOW: usize = START / 2;
+const FEWEST_IF_SLOW: usize = START / 4;
 
 /// Requests of which one takes about as long as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -293,7 +294,7 @@ mod tests {
     #[tokio::test]
     async fn answers_that_take_much_longer_halve_it() {
         let limiter = limiter(None, None);
-        let rounds = [(50, 8), (60, 16), (80, 32), (190, 32), (500, 32), (60, 16), (60, 17)];
+        let rounds = [(50, 16), (60, 32), (80, 32), (190, 32), (500, 32), (60, 16), (60, 17)];
         for (took, allowed) in rounds {
             assert_eq!(round(&limiter, Sort::Fetch, took).await, allowed, "{took} ms");
         }
