@@ -1,5 +1,6 @@
-//! The load generator: the same requests as the program made, bare. Nothing is parsed, kept, checked or printed, so no client that needs
-//! these answers can be much faster. It runs as a process of its own, as what it is compared with does.
+//! The load generator: the same requests as the program made, bare. Nothing of the answers is parsed, kept, checked or printed. It runs as a
+//! process of its own, as what it is compared with does, and is made with another library than the program, so that a fault in one of them
+//! is not in both.
 
 use std::io::{BufRead as _, Write as _};
 use std::net::SocketAddr;
