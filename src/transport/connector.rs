@@ -97,7 +97,11 @@ impl Connector {
     /// # Errors
     /// When that fails or takes too long.
     pub async fn connect(self, to: Uri) -> Result<Established, BoxError> {
-        let proxy = self.parts.proxies.as_ref().and_then(|proxies| proxies.matcher.intercept(&to));
+        let proxy = match &self.parts.proxies {
+            None => None,
+            // never past a proxy that was wanted, whatever is wrong with it
+            Some(proxies) => Some(proxies.matcher.intercept(&to).ok_or("the address of the proxy can't be used")?),
+        };
         let connecting = async {
             match &proxy {
                 Some(proxy) => self.proxied(proxy, to).await,

@@ -213,3 +213,12 @@ async fn a_proxy_that_is_not_there_is_named() {
         assert!(!told(&error).contains("canary"), "{}", told(&error));
     }
 }
+
+#[tokio::test]
+async fn nothing_goes_past_a_proxy_whose_address_cannot_be_used() {
+    let server = Responder::in_turn(vec![Reply::json("{}")]).await;
+    let proxy = Proxy::Url("socks5h://pro{xy:1080".parse().unwrap());
+    let error = v2(Settings { proxy, ..settings(&server) }).ping().await.unwrap_err();
+    assert!(told(&error).contains("the address of the proxy can't be used"), "{}", told(&error));
+    assert_eq!(server.seen().len(), 0);
+}
