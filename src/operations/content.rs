@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
@@ -108,21 +109,19 @@ impl<'a> Content<'a> {
 
     /// A manifest by digest. One that is remembered is not held as well: to look it up again costs less.
     pub async fn manifest(&self, digest: &Digest) -> Result<Arc<RawManifest>> {
-        let cell = match held(&self.manifests, digest) {
-            Some(cell) => cell,
-            None => {
-                if let Some(manifest) = self.registry.remembered().and_then(|remembered| remembered.manifest(digest)) {
-                    self.known.fetch_add(1, Ordering::Relaxed);
-                    return Ok(Arc::new(manifest));
-                }
-                cell(&self.manifests, digest)
-            }
-        };
+        let held = held(&self.manifests, digest);
+        if held.is_none()
+            && let Some(manifest) = self.registry.remembered().and_then(|remembered| remembered.manifest(digest))
+        {
+            self.known.fetch_add(1, Ordering::Relaxed);
+            return Ok(Arc::new(manifest));
+        }
         let fetch = async || {
-            let (manifest, known) = manifest(self.registry, self.repository, digest).await?;
-            if known { &self.known } else { &self.unknown }.fetch_add(1, Ordering::Relaxed);
+            let manifest = fetch_manifest(self.registry, self.repository, digest).await?;
+            self.unknown.fetch_add(1, Ordering::Relaxed);
             Ok(Arc::new(manifest))
         };
+        let cell = held.unwrap_or_else(|| cell(&self.manifests, digest));
         cell.get_or_try_init(|| Box::pin(fetch())).await.cloned()
     }
 
@@ -139,16 +138,18 @@ impl<'a> Content<'a> {
         if !media_type::is_image_config(&descriptor.media_type) {
             return Ok(None);
         }
-        let cell = match held(&self.configs, &descriptor.digest) {
-            Some(cell) => cell,
-            None => {
-                if let Some(bytes) = self.registry.remembered().and_then(|remembered| remembered.blob(&descriptor.digest)) {
-                    return read_config(self.registry, self.repository, descriptor, &bytes).map(Arc::new).map(Some);
-                }
-                cell(&self.configs, &descriptor.digest)
-            }
+        let Content { registry, repository, .. } = *self;
+        let held = held(&self.configs, &descriptor.digest);
+        if held.is_none()
+            && let Some(bytes) = registry.remembered().and_then(|remembered| remembered.blob(&descriptor.digest))
+        {
+            return read_config(registry, repository, descriptor, &bytes).map(Arc::new).map(Some);
+        }
+        let fetch = async || {
+            let bytes = fetch_config(registry, repository, descriptor).await?;
+            read_config(registry, repository, descriptor, &bytes).map(Arc::new)
         };
-        let fetch = async || image_config(self.registry, self.repository, descriptor).await.map(Arc::new);
+        let cell = held.unwrap_or_else(|| cell(&self.configs, &descriptor.digest));
         cell.get_or_try_init(|| Box::pin(fetch())).await.cloned().map(Some)
     }
 
@@ -166,37 +167,43 @@ impl<'a> Content<'a> {
     }
 }
 
-/// A manifest by digest, and whether it was remembered. Does not tell whether the server still has it.
-pub(super) async fn manifest(registry: &dyn Registry, repository: &Repository, digest: &Digest) -> Result<(RawManifest, bool)> {
-    let remembered = registry.remembered();
-    if let Some(manifest) = remembered.and_then(|remembered| remembered.manifest(digest)) {
-        return Ok((manifest, true));
+/// A manifest by digest. Does not tell whether the server still has it.
+pub(super) async fn manifest(registry: &dyn Registry, repository: &Repository, digest: &Digest) -> Result<RawManifest> {
+    match registry.remembered().and_then(|remembered| remembered.manifest(digest)) {
+        Some(manifest) => Ok(manifest),
+        None => fetch_manifest(registry, repository, digest).await,
     }
-    let manifest = registry.manifest(repository, &digest.clone().into()).await?;
-    if let Some(remembered) = remembered {
-        remembered.keep_manifest(&manifest);
-    }
-    Ok((manifest, false))
 }
 
-/// An image's config, fetched, as much of it as is wanted.
+/// A manifest by digest from the server; from now on it is remembered.
+async fn fetch_manifest(registry: &dyn Registry, repository: &Repository, digest: &Digest) -> Result<RawManifest> {
+    let manifest = registry.manifest(repository, &digest.clone().into()).await?;
+    if let Some(remembered) = registry.remembered() {
+        remembered.keep_manifest(&manifest);
+    }
+    Ok(manifest)
+}
+
+/// As much of an image's config as is wanted.
 pub(super) async fn image_config<Config: DeserializeOwned>(
     registry: &dyn Registry,
     repository: &Repository,
     descriptor: &Descriptor,
 ) -> Result<Config> {
-    let remembered = registry.remembered();
-    let bytes = match remembered.and_then(|remembered| remembered.blob(&descriptor.digest)) {
-        Some(bytes) => bytes.into(),
-        None => {
-            let bytes = blob(registry, repository, descriptor, CONFIG_MAX).await?;
-            if let Some(remembered) = remembered {
-                remembered.keep_blob(&descriptor.digest, &bytes);
-            }
-            bytes
-        }
+    let bytes = match registry.remembered().and_then(|remembered| remembered.blob(&descriptor.digest)) {
+        Some(bytes) => bytes,
+        None => fetch_config(registry, repository, descriptor).await?,
     };
     read_config(registry, repository, descriptor, &bytes)
+}
+
+/// An image's config from the server; from now on it is remembered.
+async fn fetch_config(registry: &dyn Registry, repository: &Repository, descriptor: &Descriptor) -> Result<Bytes> {
+    let bytes = blob(registry, repository, descriptor, CONFIG_MAX).await?;
+    if let Some(remembered) = registry.remembered() {
+        remembered.keep_blob(&descriptor.digest, &bytes);
+    }
+    Ok(bytes.into())
 }
 
 fn read_config<Config: DeserializeOwned>(

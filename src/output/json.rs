@@ -17,40 +17,34 @@ pub fn to_string<T: Serialize + ?Sized>(value: &T, pretty: bool) -> serde_json::
     Ok(escaped(String::from_utf8(text).expect("JSON is text")))
 }
 
-/// What `serde_json` itself makes of a document for people, in a third of its time: what stands before a field is written in one piece, not
-/// level by level.
-#[derive(Default)]
+/// The form that `serde_json` itself gives a document for people, with the beginning of a line written at once and not level by level: a long
+/// list is mostly such beginnings.
 struct Indented {
-    depth: usize,
+    /// A comma, a line's end, and two spaces a level.
+    line: Vec<u8>,
     /// Whether the array or object that ended last, or the one under way, has anything in it.
     is_filled: bool,
 }
 
-/// A comma and the beginning of a line, deep enough for all that is ever printed.
-const LINE: &[u8] = b",\n                                                                ";
+impl Default for Indented {
+    fn default() -> Indented {
+        Indented { line: b",\n".to_vec(), is_filled: false }
+    }
+}
 
 impl Indented {
     fn line(&self, to: &mut (impl Write + ?Sized), comma: bool) -> io::Result<()> {
-        let width = 2 * self.depth;
-        let line = &LINE[usize::from(!comma)..];
-        match line.get(..usize::from(comma) + 1 + width) {
-            Some(line) => to.write_all(line),
-            None => {
-                to.write_all(line)?;
-                let rest = usize::from(comma) + 1 + width - line.len();
-                to.write_all(" ".repeat(rest).as_bytes())
-            }
-        }
+        to.write_all(&self.line[usize::from(!comma)..])
     }
 
     fn begin(&mut self, to: &mut (impl Write + ?Sized), bracket: &[u8]) -> io::Result<()> {
-        self.depth += 1;
+        self.line.extend_from_slice(b"  ");
         self.is_filled = false;
         to.write_all(bracket)
     }
 
     fn end(&mut self, to: &mut (impl Write + ?Sized), bracket: &[u8]) -> io::Result<()> {
-        self.depth -= 1;
+        self.line.truncate(self.line.len() - 2);
         if self.is_filled {
             self.line(to, false)?;
         }

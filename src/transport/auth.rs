@@ -96,7 +96,7 @@ impl Auth {
 
     /// The token server that the registry names, if it may be told the credential.
     pub async fn token_server(&self, wire: &Wire, root: &Url) -> Result<Option<Url>> {
-        self.learning.get_or_try_init(|| Box::pin(self.learn(wire, root))).await?;
+        self.learning.get_or_try_init(|| self.learn(wire, root)).await?;
         match self.scheme() {
             Some(Scheme::Bearer(server)) => super::realm::check(&wire.settings, &server.realm, true).map(|()| Some(server.realm)),
             _ => Ok(None),
@@ -184,7 +184,7 @@ impl Auth {
         let found = usable.as_ref();
         self.recall(wire);
         if found.is_some() && request.url != *root {
-            self.learning.get_or_try_init(|| Box::pin(self.learn(wire, root))).await?;
+            self.learning.get_or_try_init(|| self.learn(wire, root)).await?;
         }
         if let Some(Credential::RegistryToken(token)) = found {
             return self.ready_token(wire, token);
@@ -194,7 +194,7 @@ impl Auth {
             // the token server may be another by now
             Err(_) if recalled => {
                 self.drop_recalled(wire);
-                Box::pin(self.learn(wire, root)).await?;
+                self.learn(wire, root).await?;
                 self.as_learnt(wire, request, found).await
             }
             result => result,
@@ -302,7 +302,8 @@ impl Auth {
         if self.learnt().scheme.is_some() {
             return Ok(());
         }
-        let answer = wire.send(&Request::new(Method::GET, root.clone()), None).await?;
+        // rare, and large: in a box it makes each request lighter
+        let answer = Box::pin(wire.send(&Request::new(Method::GET, root.clone()), None)).await?;
         self.saw(wire, &answer);
         Ok(())
     }

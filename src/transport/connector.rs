@@ -105,7 +105,7 @@ impl Connector {
         let connecting = async {
             match &proxy {
                 Some(proxy) => self.proxied(proxy, to).await,
-                None => self.encrypted(&to, Box::new(self.parts.dial.clone().call(to.clone()).await?)).await,
+                None => secured(self.tls(&to), &to, Box::new(self.parts.dial.clone().call(to.clone()).await?)).await,
             }
         };
         let result = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
@@ -132,24 +132,22 @@ impl Connector {
             let established = self.clone().dial_proxy(address).await?;
             return Ok(Established { is_to_proxy: true, ..established });
         };
-        self.encrypted(&to, stream).await
+        secured(self.tls(&to), &to, stream).await
     }
 
-    /// A stream to where an address leads, with TLS if it asks for that.
-    async fn encrypted(&self, to: &Uri, stream: Box<dyn Stream>) -> Result<Established, BoxError> {
-        match &self.parts.tls {
-            Some(tls) if is_https(to) => shaken_hands(tls, to, stream).await,
-            _ => Ok(Established { stream, is_to_proxy: false, speaks_h2: false }),
-        }
+    /// The TLS that an address asks for.
+    fn tls(&self, to: &Uri) -> Option<&TlsConnector> {
+        self.parts.tls.as_ref().filter(|_| is_https(to))
     }
 
     /// Connects to a proxy itself.
     async fn dial_proxy(self, proxy: Uri) -> Result<Established, BoxError> {
         let stream = Box::new(self.parts.dial.clone().call(proxy.clone()).await?);
-        match &self.parts.proxies {
-            Some(proxies) if is_https(&proxy) => shaken_hands(proxies.tls()?, &proxy, stream).await,
-            _ => Ok(Established { stream, is_to_proxy: false, speaks_h2: false }),
-        }
+        let tls = match &self.parts.proxies {
+            Some(proxies) if is_https(&proxy) => Some(proxies.tls()?),
+            _ => None,
+        };
+        secured(tls, &proxy, stream).await
     }
 }
 
@@ -163,7 +161,9 @@ fn is_https(to: &Uri) -> bool {
     to.scheme_str() == Some("https")
 }
 
-async fn shaken_hands(tls: &TlsConnector, to: &Uri, stream: Box<dyn Stream>) -> Result<Established, BoxError> {
+/// A connection over a stream to where an address leads, with TLS if there is to be some.
+async fn secured(tls: Option<&TlsConnector>, to: &Uri, stream: Box<dyn Stream>) -> Result<Established, BoxError> {
+    let Some(tls) = tls else { return Ok(Established { stream, is_to_proxy: false, speaks_h2: false }) };
     let name = ServerName::try_from(bare(to.host().unwrap_or_default()).to_owned())?;
     let stream = tls.connect(name, TokioIo::new(stream)).await?;
     let speaks_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

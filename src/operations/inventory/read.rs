@@ -197,7 +197,7 @@ impl Reader<'_> {
 
     async fn fetch(&self, digest: &Digest) -> Result<Fetched> {
         let manifest = match manifest(self.registry, self.repository, digest).await {
-            Ok((manifest, _)) => manifest,
+            Ok(manifest) => manifest,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Fetched::Missing),
             Err(error) => return Err(error),
         };
